@@ -1,0 +1,1 @@
+"""All Redis: keys, connections, scripts. Nothing else imports redis."""

@@ -1,0 +1,191 @@
+"""Every error that jobqueue raises on purpose, as one tree.
+
+    JobqueueError
+    ├── InvalidRequest        422  validation_error
+    │   ├── UnknownType       422  unknown_type
+    │   └── UnknownTemplate   422  unknown_template
+    ├── MalformedBody         400  malformed_body
+    ├── PayloadTooLarge       413  payload_too_large
+    ├── Unauthorized          401  unauthorized
+    ├── JobNotFound           404  job_not_found
+    ├── Conflict              409
+    │   ├── AlreadyFinished   409  already_finished
+    │   ├── NotRetryable      409  not_retryable
+    │   └── NotReady          409  not_ready
+    ├── DocumentGone          410  document_gone
+    ├── Unavailable           503
+    │   ├── RedisUnavailable  503  redis_unavailable
+    │   ├── RedisFull         503  redis_full
+    │   └── StorageUnavailable 503 storage_unavailable
+    ├── SettingsError              exit 2
+    └── ServerUnreachable          exit 3
+
+What a handler raises to choose its job's outcome:
+
+    JobOutcome
+    ├── Unrecoverable              dead at once, nothing to retry
+    └── Snooze                     again later, the attempt is not spent
+
+Any other exception of a handler is a failed attempt and is retried.
+"""
+
+from typing import ClassVar
+
+import msgspec
+
+
+class FieldError(msgspec.Struct, frozen=True):
+    """One thing that is wrong with a request: where (JSON pointer) and what to do."""
+
+    path: str
+    message: str
+
+
+class JobqueueError(Exception):
+    """Base of everything raised on purpose: a stable code and its HTTP status."""
+
+    code: ClassVar[str] = "internal_error"
+    status: ClassVar[int] = 500
+
+
+class InvalidRequest(JobqueueError):
+    """The request is understood but wrong; `errors` names each field."""
+
+    code = "validation_error"
+    status = 422
+
+    def __init__(self, message: str, errors: tuple[FieldError, ...] = ()) -> None:
+        super().__init__(message)
+        self.errors = errors
+
+
+class UnknownType(InvalidRequest):
+    """No worker has published this job type."""
+
+    code = "unknown_type"
+
+
+class UnknownTemplate(InvalidRequest):
+    """No template of this name is installed."""
+
+    code = "unknown_template"
+
+
+class MalformedBody(JobqueueError):
+    """The body is not the JSON it says it is."""
+
+    code = "malformed_body"
+    status = 400
+
+
+class PayloadTooLarge(JobqueueError):
+    """The body or one payload in it is over the limit."""
+
+    code = "payload_too_large"
+    status = 413
+
+
+class Unauthorized(JobqueueError):
+    """The bearer token is missing or wrong."""
+
+    code = "unauthorized"
+    status = 401
+
+
+class JobNotFound(JobqueueError):
+    """No job has this id, or its retention is over."""
+
+    code = "job_not_found"
+    status = 404
+
+
+class Conflict(JobqueueError):
+    """The job's state does not allow what was asked."""
+
+    status = 409
+
+
+class AlreadyFinished(Conflict):
+    """A finished job cannot be cancelled."""
+
+    code = "already_finished"
+
+
+class NotRetryable(Conflict):
+    """Only dead and cancelled jobs can be retried."""
+
+    code = "not_retryable"
+
+
+class NotReady(Conflict):
+    """The job has no result yet."""
+
+    code = "not_ready"
+
+
+class DocumentGone(JobqueueError):
+    """The job is known, its document was removed."""
+
+    code = "document_gone"
+    status = 410
+
+
+class Unavailable(JobqueueError):
+    """A part that the service stands on does not answer; trying again later helps."""
+
+    status = 503
+
+
+class RedisUnavailable(Unavailable):
+    """Redis does not answer."""
+
+    code = "redis_unavailable"
+
+
+class RedisFull(Unavailable):
+    """Redis has reached its maxmemory and refuses new jobs."""
+
+    code = "redis_full"
+
+
+class StorageUnavailable(Unavailable):
+    """The object storage does not take or give documents."""
+
+    code = "storage_unavailable"
+
+
+class SettingsError(JobqueueError):
+    """A setting is wrong; the program does not start (exit 2)."""
+
+    code = "settings_error"
+
+
+class ServerUnreachable(JobqueueError):
+    """A server that was configured cannot be reached at start (exit 3)."""
+
+    code = "server_unreachable"
+
+
+class JobOutcome(Exception):
+    """Raised by a handler to choose how its attempt ends."""
+
+
+class Unrecoverable(JobOutcome):
+    """The job cannot succeed: dead at once, with this code as reason.
+
+    Args:
+        code: stable machine-readable reason, e.g. `template_error`.
+        message: what is wrong and what to do, for people.
+    """
+
+    def __init__(self, code: str, message: str) -> None:
+        super().__init__(message)
+        self.code = code
+
+
+class Snooze(JobOutcome):
+    """Run the job again after `delay` seconds; the attempt is not spent."""
+
+    def __init__(self, delay: float) -> None:
+        super().__init__(f"snoozed for {delay:g} s")
+        self.delay = delay

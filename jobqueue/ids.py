@@ -1,0 +1,63 @@
+"""Job ids: `<queue>-<ULID>`, sortable by the time they were made.
+
+ULID (https://github.com/ulid/spec): 48 bits of Unix milliseconds and 80 random
+bits in Crockford's base 32. Ids made within one millisecond by one process count
+upwards, so that the order of a bulk submit is the order of its ids.
+"""
+
+import os
+import re
+import time
+
+_ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
+_VALUES = {character: value for value, character in enumerate(_ALPHABET)}
+_PAIRS = [high + low for high in _ALPHABET for low in _ALPHABET]
+
+ULID_LENGTH = 26
+_JOB_ID = re.compile(rf"([a-z0-9][a-z0-9-]{{0,62}})-([0-7][{_ALPHABET}]{{25}})")
+
+
+class _UlidFactory:
+    """Makes monotonic ULIDs; one instance a process."""
+
+    def __init__(self) -> None:
+        self._milliseconds = 0
+        self._prefix = ""
+        self._random = 0
+
+    def __call__(self) -> str:
+        milliseconds = time.time_ns() // 1_000_000
+        if milliseconds > self._milliseconds:
+            self._milliseconds = milliseconds
+            self._prefix = _base32(milliseconds, 5)
+            # the top bit stays free, so that counting up cannot overflow
+            self._random = int.from_bytes(os.urandom(10)) >> 1
+        self._random += 1
+        return self._prefix + _base32(self._random, 8)
+
+
+def _base32(number: int, pairs: int) -> str:
+    """`number` as `2 * pairs` characters of Crockford's base 32."""
+    return "".join([_PAIRS[number >> shift & 1023] for shift in range(10 * (pairs - 1), -10, -10)])
+
+
+new_ulid = _UlidFactory()
+
+
+def new_job_id(queue: str) -> str:
+    """A fresh id for a job of `queue`."""
+    return f"{queue}-{new_ulid()}"
+
+
+def split_job_id(job_id: str) -> tuple[str, str] | None:
+    """The queue and the ULID of a job id; None when it is not one."""
+    match = _JOB_ID.fullmatch(job_id)
+    return (match[1], match[2]) if match else None
+
+
+def created_at_ms(ulid: str) -> int:
+    """The Unix time in milliseconds at which a ULID was made."""
+    milliseconds = 0
+    for character in ulid[:10]:
+        milliseconds = milliseconds * 32 + _VALUES[character]
+    return milliseconds

@@ -1,0 +1,1 @@
+"""Logging: structlog, JSON lines on stderr in production, readable lines on a terminal."""

@@ -1,0 +1,273 @@
+"""What a job is: states, priorities, and the values that travel between the parts.
+
+Pure: nothing here does I/O. Times ending in `_ms` are milliseconds (Unix time or
+spans), everything else is seconds. Payloads and results are JSON as bytes: the
+broker never looks into them.
+"""
+
+from enum import IntEnum, StrEnum
+from typing import Any
+
+import msgspec
+
+from jobqueue.retry import Backoff
+
+
+class State(StrEnum):
+    """Where a job is: `scheduled → queued → active → completed | dead | cancelled`."""
+
+    SCHEDULED = "scheduled"
+    BLOCKED = "blocked"
+    QUEUED = "queued"
+    ACTIVE = "active"
+    COMPLETED = "completed"
+    DEAD = "dead"
+    CANCELLED = "cancelled"
+
+    @property
+    def is_final(self) -> bool:
+        """Whether a job in this state never runs again by itself."""
+        return self in FINAL_STATES
+
+
+FINAL_STATES = frozenset({State.COMPLETED, State.DEAD, State.CANCELLED})
+
+STATE_ALIASES = {
+    "waiting": State.QUEUED,
+    "pending": State.QUEUED,
+    "processing": State.ACTIVE,
+    "delayed": State.SCHEDULED,
+    "failed": State.DEAD,
+}
+"""What other systems call the states; accepted wherever a state is taken."""
+
+
+def parse_state(name: str) -> State | None:
+    """The state of this name or alias; None for any other word."""
+    try:
+        return STATE_ALIASES.get(name) or State(name)
+    except ValueError:
+        return None
+
+
+class Priority(IntEnum):
+    """The four lanes: strict order between them, first in first out inside."""
+
+    CRITICAL = 20
+    HIGH = 15
+    NORMAL = 10
+    LOW = 5
+
+    @property
+    def label(self) -> str:
+        """The name that the API shows, e.g. `critical`."""
+        return self.name.lower()
+
+
+class JobOptions(msgspec.Struct, frozen=True, omit_defaults=True):
+    """What a job asks for beyond its type's policy; None leaves it to the type."""
+
+    timeout: float | None = None
+    max_attempts: int | None = None
+    backoff: Backoff | None = None
+    tags: tuple[str, ...] = ()
+    metadata: dict[str, Any] = msgspec.field(default_factory=dict)
+
+
+DEFAULT_OPTIONS = JobOptions()
+
+
+class NewJob(msgspec.Struct, frozen=True):
+    """A job that a producer wants to run.
+
+    Attributes:
+        id: `<queue>-<ULID>` of `jobqueue.ids.new_job_id`; a re-send keeps it.
+        delay_ms: earliest start counted from Redis' clock at the submit; or
+        run_at_ms: earliest start as Unix time. Neither: at once.
+    """
+
+    id: str
+    type: str
+    payload: bytes
+    priority: Priority = Priority.NORMAL
+    delay_ms: int = 0
+    run_at_ms: int = 0
+    options: JobOptions = DEFAULT_OPTIONS
+
+
+class Accepted(msgspec.Struct, frozen=True):
+    """What a producer gets for each job: its id and first state."""
+
+    id: str
+    state: State
+
+
+class ClaimedJob(msgspec.Struct, frozen=True):
+    """One delivery of a job to a worker, who must settle it with `token`.
+
+    Attributes:
+        token: fencing token; every write about this delivery carries it.
+        attempt: number of the attempt that starts now, from 1.
+        deliveries: claims since the last verdict, this one included.
+        crashes: how often a worker died while it held this job.
+    """
+
+    id: str
+    queue: str
+    type: str
+    payload: bytes
+    options: JobOptions
+    token: str
+    attempt: int
+    deliveries: int
+    crashes: int
+
+
+class Failure(msgspec.Struct, frozen=True, omit_defaults=True):
+    """Why an attempt failed, as kept with the job."""
+
+    code: str
+    message: str
+    attempt: int = 0
+    traceback: str | None = None
+
+
+class Outcome(StrEnum):
+    """How one attempt ended."""
+
+    COMPLETED = "completed"
+    RETRY = "retry"
+    SNOOZE = "snooze"
+    RETURNED = "returned"
+    """Handed back unspent (shutdown): first in its lane, at once."""
+    DEAD = "dead"
+    CANCELLED = "cancelled"
+
+
+class Verdict(msgspec.Struct, frozen=True):
+    """What a worker says about a delivery.
+
+    Attributes:
+        delay_ms: wait before the next attempt (retry, snooze).
+        result: JSON of the handler's return value (completed).
+        failure: what went wrong (retry, dead).
+        reason: one stable word for a dead or cancelled job, e.g. `template_error`.
+    """
+
+    id: str
+    token: str
+    outcome: Outcome
+    delay_ms: int = 0
+    result: bytes | None = None
+    failure: Failure | None = None
+    reason: str | None = None
+
+
+class Settled(StrEnum):
+    """The broker's answer to a verdict."""
+
+    OK = "ok"
+    DONE = "done"
+    """This verdict had arrived before; nothing changed."""
+    STALE = "stale"
+    """The delivery is no longer this worker's; nothing changed."""
+
+
+class Progress(msgspec.Struct, frozen=True, omit_defaults=True):
+    """How far a running job is: 0-100 percent and a short text."""
+
+    percent: float
+    message: str | None = None
+    updated_at_ms: int = 0
+
+
+class Job(msgspec.Struct, frozen=True):
+    """Everything that is known of a job at one moment; times in Unix milliseconds."""
+
+    id: str
+    queue: str
+    type: str
+    state: State
+    priority: Priority
+    payload: bytes
+    options: JobOptions
+    created_at_ms: int
+    attempt: int = 0
+    deliveries: int = 0
+    crashes: int = 0
+    run_at_ms: int | None = None
+    started_at_ms: int | None = None
+    finished_at_ms: int | None = None
+    worker_id: str | None = None
+    progress: Progress | None = None
+    result: bytes | None = None
+    failure: Failure | None = None
+    reason: str | None = None
+    cancel_requested: bool = False
+
+
+class Page(msgspec.Struct, frozen=True):
+    """A part of a listing; `cursor` is None at its end (a page may be empty before it)."""
+
+    jobs: list[Job]
+    cursor: str | None
+
+
+class PoolInfo(msgspec.Struct, frozen=True):
+    """One pool of a worker: a queue, its slots, and what runs in them."""
+
+    queue: str
+    slots: int
+    busy: int
+    jobs: tuple[str, ...] = ()
+
+
+class WorkerInfo(msgspec.Struct, frozen=True):
+    """A worker process as it describes itself at each beat."""
+
+    id: str
+    host: str
+    pid: int
+    roles: tuple[str, ...]
+    version: str
+    pools: tuple[PoolInfo, ...]
+    processed: int
+    failed: int
+    started_at_ms: int
+    last_beat_at_ms: int = 0
+
+
+class TypeInfo(msgspec.Struct, frozen=True):
+    """A job type as workers publish it, so that producers elsewhere can check jobs."""
+
+    name: str
+    queue: str
+    timeout: float
+    max_attempts: int
+    payload_schema: dict[str, Any] | None = None
+
+
+class CancelResult(StrEnum):
+    """What a cancel did."""
+
+    CANCELLED = "cancelled"
+    REQUESTED = "requested"
+    """The job is running: its worker is told and ends it within a second."""
+    ALREADY_FINISHED = "already_finished"
+    NOT_FOUND = "not_found"
+
+
+class RetryResult(StrEnum):
+    """What a retry of a finished job did."""
+
+    QUEUED = "queued"
+    NOT_RETRYABLE = "not_retryable"
+    NOT_FOUND = "not_found"
+
+
+class QueueStats(msgspec.Struct, frozen=True):
+    """Jobs of one queue by state, and the age of the oldest that is ready to start."""
+
+    queue: str
+    counts: dict[State, int]
+    oldest_queued_seconds: float = 0.0

@@ -1,0 +1,90 @@
+"""The table of job types: what each one accepts, does, and is allowed."""
+
+import re
+from collections.abc import Awaitable, Callable, Iterator
+from typing import Any
+
+import msgspec
+
+from jobqueue.context import JobContext
+from jobqueue.errors import SettingsError
+from jobqueue.model import TypeInfo
+from jobqueue.retry import DEFAULT_RETRY, Retry
+
+NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,62}")
+"""Queue, type and template names: safe in keys, paths, labels and file names."""
+
+DEFAULT_QUEUE = "default"
+DEFAULT_TIMEOUT = 300.0
+"""Seconds that an attempt of a type without its own timeout may take."""
+
+Handler = Callable[[JobContext, Any], Awaitable[Any]]
+
+
+class JobType(msgspec.Struct, frozen=True):
+    """One kind of job.
+
+    Attributes:
+        parse: turns the payload's JSON bytes into what the handler takes; raises
+            `InvalidRequest` naming each wrong field. Used at submit and at start.
+        handler: None where the type is known but not run in this process.
+        renders: whether a worker needs the browser pool for it.
+        payload_schema: JSON Schema of the payload, published for other producers.
+    """
+
+    name: str
+    queue: str
+    timeout: float
+    retry: Retry
+    parse: Callable[[bytes], Any]
+    handler: Handler | None = None
+    renders: bool = False
+    payload_schema: dict[str, Any] | None = None
+
+    def info(self) -> TypeInfo:
+        """What is published of this type for producers in other processes."""
+        return TypeInfo(
+            name=self.name,
+            queue=self.queue,
+            timeout=self.timeout,
+            max_attempts=self.retry.max_attempts,
+            payload_schema=self.payload_schema,
+        )
+
+
+def check_name(kind: str, name: str) -> str:
+    """`name`, when it may name a queue, type or template; else SettingsError."""
+    if not NAME.fullmatch(name):
+        raise SettingsError(
+            f"{kind} name {name!r}: use lower-case letters, digits and hyphens, at most 63"
+        )
+    return name
+
+
+class Registry:
+    """Job types by name."""
+
+    def __init__(self) -> None:
+        self._types: dict[str, JobType] = {}
+
+    def add(self, job_type: JobType) -> None:
+        """Enter a type; a second one of the same name is refused."""
+        check_name("job type", job_type.name)
+        check_name("queue", job_type.queue)
+        if job_type.name in self._types:
+            raise SettingsError(f"job type {job_type.name!r} is defined twice")
+        self._types[job_type.name] = job_type
+
+    def get(self, name: str) -> JobType | None:
+        """The type of this name, if it is known here."""
+        return self._types.get(name)
+
+    def __iter__(self) -> Iterator[JobType]:
+        return iter(self._types.values())
+
+    def queues(self) -> set[str]:
+        """The queues of all types that can run here."""
+        return {job_type.queue for job_type in self if job_type.handler}
+
+
+__all__ = ["DEFAULT_RETRY", "Handler", "JobType", "Registry", "check_name"]

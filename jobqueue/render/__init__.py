@@ -1,0 +1,1 @@
+"""All Playwright: browser pool, templates, PDF."""

@@ -1,0 +1,117 @@
+"""All settings: groups, keys, defaults and limits. Values only; `config.py` reads them.
+
+Durations are seconds unless a name ends in `_ms`; sizes are bytes.
+"""
+
+import os
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, SecretStr
+
+Seconds = Annotated[float, Field(gt=0)]
+MIB = 1024 * 1024
+
+
+class Group(BaseModel):
+    """A group of settings; unknown keys are errors."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, validate_default=True)
+
+
+class RedisSettings(Group):
+    """Where the queues live."""
+
+    url: str = "embedded:"
+    namespace: str = Field("jobqueue", pattern=r"^[A-Za-z0-9_.-]{1,64}$")
+
+
+class StorageSettings(Group):
+    """Where documents live: `file:` (a folder, default under data_dir) or `s3://bucket/prefix`."""
+
+    url: str = "file:"
+    endpoint_url: str | None = None
+    region: str | None = None
+    retention: Seconds | None = None
+    """How long a document is kept; None: for ever."""
+    link_expiry: Seconds = 3600.0
+    """How long a presigned link works."""
+
+
+class HttpSettings(Group):
+    """The listener of each role."""
+
+    host: str = "127.0.0.1"
+    port: int | None = Field(None, ge=0, le=65535)
+    token: SecretStr | None = None
+    allow_anonymous: bool = False
+    max_body: int = Field(64 * MIB, gt=0)
+
+
+class WorkerSettings(Group):
+    """What a worker runs, and how much of it at once."""
+
+    id: str | None = Field(None, pattern=r"^[A-Za-z0-9_.-]{1,64}$")
+    queues: dict[str, Annotated[int, Field(ge=1, le=10_000)]] = {}
+    """Slots of each queue; empty: all queues of all known types, `concurrency` each."""
+    concurrency: int = Field(2, ge=1, le=10_000)
+    processes: int = Field(1, ge=1, le=256)
+    lease: Seconds = 15.0
+    drain: float = Field(25.0, ge=0)
+
+
+class RenderSettings(Group):
+    """The browser pool."""
+
+    sandbox: Literal["auto", "on", "off"] = "auto"
+    executable_path: Path | None = None
+    """None: `chromium-headless-shell`, `chromium` … of the PATH, else Playwright's own."""
+    slots: int = Field(default_factory=lambda: len(os.sched_getaffinity(0)), ge=1, le=256)
+
+
+class RetentionSettings(Group):
+    """How long and how many finished jobs are kept in each queue."""
+
+    completed: Seconds = 24 * 3600.0
+    completed_count: int = Field(100_000, ge=0)
+    cancelled: Seconds = 24 * 3600.0
+    cancelled_count: int = Field(100_000, ge=0)
+    dead: Seconds = 30 * 24 * 3600.0
+    dead_count: int = Field(100_000, ge=0)
+
+
+class LimitSettings(Group):
+    """What is too much."""
+
+    max_attempts: int = Field(3, ge=1, le=100)
+    """Attempts of a job whose type and submit do not say otherwise."""
+    payload: int = Field(1 * MIB, gt=0)
+    """Largest payload of one job."""
+    result: int = Field(16 * MIB, gt=0)
+    """Largest result of one job."""
+    bulk: int = Field(10_000, gt=0)
+    """Most jobs in one bulk submit."""
+    document: int = Field(512 * MIB, gt=0)
+    """Largest rendered document."""
+
+
+class LogSettings(Group):
+    """What is logged, and how."""
+
+    level: Literal["debug", "info", "warning", "error"] = "info"
+    format: Literal["auto", "json", "console"] = "auto"
+    """auto: readable on a terminal, JSON lines elsewhere."""
+
+
+class Settings(Group):
+    """Everything that can be set."""
+
+    data_dir: Path = Path(".jobqueue")
+    redis: RedisSettings = RedisSettings()
+    storage: StorageSettings = StorageSettings()
+    http: HttpSettings = HttpSettings()
+    worker: WorkerSettings = WorkerSettings()
+    render: RenderSettings = RenderSettings()
+    retention: RetentionSettings = RetentionSettings()
+    limits: LimitSettings = LimitSettings()
+    log: LogSettings = LogSettings()

@@ -1,0 +1,1 @@
+"""Running jobs: pools, attempts, leases, child processes."""
