@@ -1,0 +1,23 @@
+"""Fixtures that all tests share: a Redis of their own, a namespace of each test's own."""
+
+import tempfile
+import uuid
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from .support.redis import redis_server
+
+
+@pytest.fixture(scope="session")
+def redis_url() -> Iterator[str]:
+    """A private Redis on a unix socket (in a short path: socket names are limited)."""
+    with tempfile.TemporaryDirectory(prefix="jq-") as folder, redis_server(Path(folder)) as url:
+        yield url
+
+
+@pytest.fixture
+def namespace() -> str:
+    """A namespace that no other test uses."""
+    return f"test-{uuid.uuid4().hex[:12]}"

