@@ -18,7 +18,8 @@
     │   ├── RedisFull         503  redis_full
     │   └── StorageUnavailable 503 storage_unavailable
     ├── SettingsError              exit 2
-    └── ServerUnreachable          exit 3
+    ├── ServerUnreachable          exit 3
+    └── UnexpectedAnswer           exit 3
 
 What a handler raises to choose its job's outcome:
 
@@ -161,9 +162,15 @@ class SettingsError(JobqueueError):
 
 
 class ServerUnreachable(JobqueueError):
-    """A server that was configured cannot be reached at start (exit 3)."""
+    """A server that was configured, or the service that a client calls, cannot be reached."""
 
     code = "server_unreachable"
+
+
+class UnexpectedAnswer(JobqueueError):
+    """What answers at the service's URL does not answer as jobqueue does."""
+
+    code = "unexpected_answer"
 
 
 class JobOutcome(Exception):
