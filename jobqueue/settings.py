@@ -5,31 +5,90 @@ Durations are seconds unless a name ends in `_ms`; sizes are bytes.
 
 import os
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
+from urllib.parse import urlsplit
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, SecretStr
+
+MIB = 1024 * 1024
+_REDIS_URLS = "must start with redis://, rediss:// or unix://, or be embedded:"
+
+
+def _redis_url(url: str) -> str:
+    if url == "embedded:":
+        return url
+    scheme = url.partition(":")[0]
+    if scheme in ("redis+sentinel", "redis+cluster"):
+        raise ValueError(f"{scheme}:// is not supported yet: {_REDIS_URLS}")
+    if scheme not in ("redis", "rediss", "unix") or not url.startswith(f"{scheme}://"):
+        raise ValueError(_REDIS_URLS)
+    path = urlsplit(url).path.strip("/")
+    if scheme == "unix" and not path:
+        raise ValueError("must name the socket: unix:///path/to/socket")
+    if scheme != "unix" and not (_names_a_host(url) and (path.isdecimal() or not path)):
+        raise ValueError(f"must be like {scheme}://host:6379/0")
+    return url
+
+
+def _names_a_host(url: str) -> bool:
+    parts = urlsplit(url)
+    try:
+        return bool(parts.hostname) and parts.port != 0
+    except ValueError:  # the port is no number, or too large
+        return False
+
+
+def _storage_url(url: str) -> str:
+    if url.startswith("s3://") and not urlsplit(url).netloc:
+        raise ValueError("must name a bucket: s3://bucket/prefix")
+    if not url.startswith(("file:", "s3://")):
+        raise ValueError("must be file: (a folder) or s3://bucket/prefix")
+    return url
+
+
+def _not_empty(secret: SecretStr) -> SecretStr:
+    if not secret.get_secret_value():
+        raise ValueError("must not be empty")
+    return secret
+
+
+def _slots_by_queue(value: Any) -> Any:
+    """Takes `reports=2,mail=50` for `{"reports": 2, "mail": 50}`."""
+    if not isinstance(value, str):
+        return value
+    pairs = [part.partition("=") for part in value.split(",")]
+    if not all(name.strip() and slots.strip() for name, _, slots in pairs):
+        raise ValueError("must be like reports=2,mail=50")
+    slots_of = {name.strip(): slots.strip() for name, _, slots in pairs}
+    if len(slots_of) < len(pairs):
+        raise ValueError("must name each queue once")
+    return slots_of
+
 
 Seconds = Annotated[float, Field(gt=0)]
-MIB = 1024 * 1024
+QueueName = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]{0,62}$")]
+Slots = Annotated[int, Field(ge=1, le=10_000)]
 
 
 class Group(BaseModel):
     """A group of settings; unknown keys are errors."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, validate_default=True)
+    model_config = ConfigDict(
+        extra="forbid", frozen=True, validate_default=True, allow_inf_nan=False
+    )
 
 
 class RedisSettings(Group):
     """Where the queues live."""
 
-    url: str = "embedded:"
+    url: Annotated[str, AfterValidator(_redis_url)] = "embedded:"
     namespace: str = Field("jobqueue", pattern=r"^[A-Za-z0-9_.-]{1,64}$")
 
 
 class StorageSettings(Group):
     """Where documents live: `file:` (a folder, default under data_dir) or `s3://bucket/prefix`."""
 
-    url: str = "file:"
+    url: Annotated[str, AfterValidator(_storage_url)] = "file:"
     endpoint_url: str | None = None
     region: str | None = None
     retention: Seconds | None = None
@@ -43,7 +102,7 @@ class HttpSettings(Group):
 
     host: str = "127.0.0.1"
     port: int | None = Field(None, ge=0, le=65535)
-    token: SecretStr | None = None
+    token: Annotated[SecretStr, AfterValidator(_not_empty)] | None = None
     allow_anonymous: bool = False
     max_body: int = Field(64 * MIB, gt=0)
 
@@ -52,7 +111,7 @@ class WorkerSettings(Group):
     """What a worker runs, and how much of it at once."""
 
     id: str | None = Field(None, pattern=r"^[A-Za-z0-9_.-]{1,64}$")
-    queues: dict[str, Annotated[int, Field(ge=1, le=10_000)]] = {}
+    queues: Annotated[dict[QueueName, Slots], BeforeValidator(_slots_by_queue)] = {}
     """Slots of each queue; empty: all queues of all known types, `concurrency` each."""
     concurrency: int = Field(2, ge=1, le=10_000)
     processes: int = Field(1, ge=1, le=256)
