@@ -1,1 +1,1 @@
-"""The `jobqueue` command, one file a verb."""
+"""The `jobqueue` command: one file a verb, and what the verbs share."""

@@ -1,0 +1,85 @@
+"""What went wrong, as one line for a person and an exit code for a script."""
+
+from enum import IntEnum
+
+import click
+
+from jobqueue.errors import (
+    Conflict,
+    DocumentGone,
+    InvalidRequest,
+    JobNotFound,
+    JobqueueError,
+    ServerUnreachable,
+    Unavailable,
+    UnexpectedAnswer,
+)
+
+SHOWN_FIELDS = 5
+"""Wrong fields that one line names; a reader fixes the first ones first."""
+
+
+class Exit(IntEnum):
+    """The exit codes of every verb."""
+
+    OK = 0
+    FAILED = 1
+    """The job ended dead or cancelled, is unknown, or its state does not allow it."""
+    USAGE = 2
+    UNREACHABLE = 3
+    TIMED_OUT = 4
+    BUG = 70
+    """EX_SOFTWARE of sysexits.h."""
+    INTERRUPTED = 130
+    """As a shell reports a program that Ctrl-C ended."""
+    BROKEN_PIPE = 141
+    """As a shell reports a program that SIGPIPE ended."""
+
+
+def explain(error: BaseException) -> tuple[Exit, str]:
+    """The exit code and the one line for an error."""
+    if isinstance(error, BaseExceptionGroup):
+        return explain(error.exceptions[0])
+    if isinstance(error, click.ClickException):
+        return Exit.USAGE, one_line(_usage(error))
+    if isinstance(error, JobqueueError):
+        return _exit_code(error), one_line(_with_fields(error))
+    if isinstance(error, TimeoutError):
+        return Exit.TIMED_OUT, one_line(str(error))
+    if isinstance(error, OSError) and error.strerror:
+        where = f"{error.filename}: " if error.filename else ""
+        return Exit.USAGE, f"{where}{error.strerror}"
+    what = one_line(f"{type(error).__name__}: {error}")
+    return Exit.BUG, f"unexpected {what}; run it again with --debug for the traceback"
+
+
+def one_line(text: str) -> str:
+    """`text` without line breaks and control characters: it may come from a job."""
+    printable = "".join(character if character.isprintable() else " " for character in text)
+    return " ".join(printable.split())
+
+
+def _exit_code(error: JobqueueError) -> Exit:
+    if isinstance(error, (JobNotFound, Conflict, DocumentGone)):
+        return Exit.FAILED
+    if isinstance(error, (ServerUnreachable, UnexpectedAnswer, Unavailable)):
+        return Exit.UNREACHABLE
+    return Exit.USAGE if type(error) is not JobqueueError else Exit.BUG
+
+
+def _with_fields(error: JobqueueError) -> str:
+    """The message, then each wrong field with its pointer."""
+    if not isinstance(error, InvalidRequest) or not error.errors:
+        return str(error)
+    fields = [f"{field.path or '/'}: {field.message}" for field in error.errors[:SHOWN_FIELDS]]
+    more = len(error.errors) - SHOWN_FIELDS
+    return f"{error}: " + "; ".join(fields) + (f"; and {more} more" if more > 0 else "")
+
+
+def _usage(error: click.ClickException) -> str:
+    """Click's message, and where to read what is right."""
+    message = error.format_message()
+    if not isinstance(error, click.UsageError):
+        return message
+    command = error.ctx.command_path if error.ctx else "jobqueue"
+    return f"{message.rstrip('.')} (see `{command} --help`)"
