@@ -1,0 +1,37 @@
+"""Names for documents: safe on every file system and in a Content-Disposition header."""
+
+import html
+import re
+import unicodedata
+
+MAX_BYTES = 200
+"""Longest name in UTF-8; file systems take 255, and a browser may add ` (12)`."""
+
+SUFFIX = ".pdf"
+
+_HEAD = 16 * 1024
+"""Where a document's title is looked for, in characters."""
+
+_FORBIDDEN = re.compile(r'[<>:"|?*\x00-\x1f\x7f]')
+_TITLE = re.compile(r"<title[^>]*>([^<]{1,1000})</title", re.IGNORECASE)
+_INVISIBLE = frozenset({"Cf", "Cs", "Co", "Cn"})
+"""Unicode categories that hide or reorder a name's text, or are no text at all."""
+
+
+def safe_filename(name: str) -> str | None:
+    """`name` without folders and forbidden characters, ending in .pdf; None if nothing is left."""
+    base = re.split(r"[/\\]", unicodedata.normalize("NFC", name))[-1]
+    base = "".join(c for c in base if unicodedata.category(c) not in _INVISIBLE)
+    base = re.sub(r"\s+", " ", _FORBIDDEN.sub("_", base))
+    if base.lower().endswith(SUFFIX):
+        base = base[: -len(SUFFIX)]
+    base = base.strip(" .").encode()[: MAX_BYTES - len(SUFFIX)].decode(errors="ignore").rstrip(" .")
+    return base + SUFFIX if base.strip("_ ") else None
+
+
+def filename_from_title(document: str) -> str | None:
+    """A name made of the document's `<title>`; None when it has none that serves."""
+    match = _TITLE.search(document[:_HEAD])
+    if match is None:
+        return None
+    return safe_filename(html.unescape(match[1]).replace("/", "-").replace("\\", "-"))
