@@ -3,6 +3,8 @@
 from enum import IntEnum
 
 import click
+from rich.console import Console
+from rich.text import Text
 
 from jobqueue.errors import (
     Conflict,
@@ -57,6 +59,13 @@ def one_line(text: str) -> str:
     """`text` without line breaks and control characters: it may come from a job."""
     printable = "".join(character if character.isprintable() else " " for character in text)
     return " ".join(printable.split())
+
+
+def complain(message: str) -> None:
+    """Write one line about an error to stderr."""
+    Console(stderr=True, soft_wrap=True, highlight=False).print(
+        Text.assemble(("error: ", "bold red"), message)
+    )
 
 
 def _exit_code(error: JobqueueError) -> Exit:

@@ -7,11 +7,9 @@ from importlib import import_module
 from typing import NoReturn
 
 import click
-from rich.console import Console
-from rich.text import Text
 from typing_extensions import override
 
-from jobqueue.cli.failures import Exit, explain
+from jobqueue.cli.failures import Exit, complain, explain
 from jobqueue.cli.verb import debug_option
 
 VERBS = {
@@ -96,13 +94,8 @@ def run(arguments: Sequence[str]) -> int:
         if "--debug" in arguments:
             raise
         code, message = explain(error)
-        _complain(message)
+        complain(message)
     return code or Exit.OK
-
-
-def _complain(message: str) -> None:
-    """Write one line about an error to stderr."""
-    Console(stderr=True, soft_wrap=True).print(Text.assemble(("error: ", "bold red"), message))
 
 
 def main() -> NoReturn:
