@@ -110,6 +110,8 @@ class ClaimedJob(msgspec.Struct, frozen=True):
         attempt: number of the attempt that starts now, from 1.
         deliveries: claims since the last verdict, this one included.
         crashes: how often a worker died while it held this job.
+        waited_ms: how long it was ready before it was claimed, by the clocks of
+            Redis and of whoever made its id.
     """
 
     id: str
@@ -121,6 +123,7 @@ class ClaimedJob(msgspec.Struct, frozen=True):
     attempt: int
     deliveries: int
     crashes: int
+    waited_ms: int = 0
 
 
 class Failure(msgspec.Struct, frozen=True, omit_defaults=True):

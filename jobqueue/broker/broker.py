@@ -1,78 +1,39 @@
-"""The broker as the rest of the program sees it. (skeleton, being filled in)"""
+"""The broker as the rest of the program sees it: every verb, on every queue of a namespace."""
 
-from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterable, Sequence
 from contextlib import AbstractAsyncContextManager
 
 import msgspec
 
+from jobqueue.broker import scripts
+from jobqueue.broker.codec import ulid_of
 from jobqueue.broker.connections import Connections
+from jobqueue.broker.consumer import BLOCK_SLACK, Claim, Consumer, Lease
+from jobqueue.broker.events import Event, Events
+from jobqueue.broker.keys import Keys
+from jobqueue.broker.leases import LeaseRenewer, Renewal
+from jobqueue.broker.listing import Filter, Lister
+from jobqueue.broker.producer import Producer
+from jobqueue.broker.reader import Reader
+from jobqueue.broker.reaping import Reaping, ReapReport
+from jobqueue.broker.resend import resend
+from jobqueue.ids import split_job_id
 from jobqueue.model import (
     Accepted,
     CancelResult,
-    ClaimedJob,
     Job,
     NewJob,
     Page,
-    Progress,
     QueueStats,
     RetryResult,
-    Settled,
     State,
     TypeInfo,
-    Verdict,
     WorkerInfo,
 )
 from jobqueue.settings import RetentionSettings
 
-
-class Event(msgspec.Struct, frozen=True):
-    """A published transition (or progress) of a job; `error` is a failed attempt's message."""
-
-    job_id: str
-    status: State
-    worker_id: str | None
-    timestamp_ms: int
-    error: str | None = None
-
-
-class Claim(msgspec.Struct, frozen=True):
-    """What a claim brought.
-
-    Attributes:
-        more: ask again at once: the call's budget ended before the queue did.
-        due_in: this worker holds the alarm: call `claim` again after so many seconds;
-            None: somebody else does.
-        ready: how many more jobs were ready when the call ended (a hint).
-    """
-
-    jobs: list[ClaimedJob]
-    more: bool
-    due_in: float | None
-
-
-class Lease(msgspec.Struct, frozen=True):
-    """One delivery to keep alive."""
-
-    job_id: str
-    token: str
-
-
-class Renewal(msgspec.Struct, frozen=True):
-    """Deliveries that are no longer the worker's, and jobs that somebody cancelled."""
-
-    lost: list[str]
-    cancelled: list[str]
-
-
-class ReapReport(msgspec.Struct, frozen=True):
-    """What one reaper pass over a queue did; `more`: a bound was hit, pass again at once."""
-
-    promoted: int = 0
-    recovered: int = 0
-    crashed: int = 0
-    returned: int = 0
-    removed: int = 0
-    more: bool = False
+MAX_BLOCK = 2.0
+"""Longest block of a waiting worker in seconds; see `Consumer.wait`."""
 
 
 class ServerInfo(msgspec.Struct, frozen=True):
@@ -85,101 +46,165 @@ class ServerInfo(msgspec.Struct, frozen=True):
 
 
 class Broker:
-    """All verbs on all queues of one namespace."""
+    """All queues of one namespace on one Redis.
+
+    Every method raises `RedisUnavailable` when Redis does not answer.
+    """
 
     def __init__(
         self, connections: Connections, *, namespace: str, retention: RetentionSettings
-    ) -> None: ...
+    ) -> None:
+        keys = Keys(namespace)
+        self._connections = connections
+        self._channel = connections.commands
+        self._keys = keys
+        self._retention = retention
+        self._producer = Producer(self._channel, keys)
+        self._reader = Reader(self._channel, keys)
+        self._lister = Lister(self._channel, keys, self._reader)
+        self._reaping = Reaping(self._channel, keys, retention)
+        self._events = Events(connections.address, keys)
 
-    # -- producers -------------------------------------------------------------------------
-    async def enqueue(self, job: NewJob) -> Accepted: ...
-    async def enqueue_many(self, jobs: Sequence[NewJob]) -> list[Accepted]: ...
+    async def close(self) -> None:
+        """Finish the calls in flight and drop all connections."""
+        await self._producer.close()
+        await self._connections.close()
 
-    # -- readers ---------------------------------------------------------------------------
-    async def get(self, job_id: str) -> Job | None: ...
+    # Producers
+
+    async def enqueue(self, job: NewJob) -> Accepted:
+        """Enqueue one job; concurrent calls share a round trip. A re-send changes nothing."""
+        return await self._producer.enqueue(job)
+
+    async def enqueue_many(self, jobs: Sequence[NewJob]) -> list[Accepted]:
+        """Enqueue jobs, all or nothing within each queue; answers in their order."""
+        return await self._producer.enqueue_many(jobs)
+
+    # Readers
+
+    async def get(self, job_id: str) -> Job | None:
+        """The job of this id, None when there is none."""
+        return await self._reader.get(job_id)
+
     async def list_jobs(
         self,
         state: State,
         *,
         queue: str | None = None,
-        type: str | None = None,
-        tag: str | None = None,
+        wanted: Filter | None = None,
         limit: int = 50,
         cursor: str | None = None,
     ) -> Page:
-        """`queue=None`: over all queues. Raises InvalidRequest for a broken cursor."""
-        ...
+        """A page of the jobs in a state, of one queue or all; see `listing`."""
+        return await self._lister.page(
+            state, queue=queue, wanted=wanted, limit=limit, cursor=cursor
+        )
 
-    async def stats(self, queues: Iterable[str] | None = None) -> list[QueueStats]: ...
-    async def queues(self) -> list[str]: ...
-    async def workers(self) -> list[WorkerInfo]: ...
-    async def types(self) -> dict[str, TypeInfo]: ...
-    async def publish_types(self, types: Iterable[TypeInfo]) -> None: ...
-    async def ping(self) -> None: ...
-    async def server_info(self) -> ServerInfo: ...
+    async def stats(self, queues: Iterable[str] | None = None) -> list[QueueStats]:
+        """Jobs by state for each of these queues, by default all."""
+        return await self._reader.stats(queues)
+
+    async def queues(self) -> list[str]:
+        """All queues ever used, by name."""
+        return await self._reader.queues()
+
+    async def workers(self) -> list[WorkerInfo]:
+        """Workers that beat within the last minute."""
+        return await self._reader.workers()
+
+    async def types(self) -> dict[str, TypeInfo]:
+        """Job types that workers published within the last 30 days, by name."""
+        return await self._reader.types()
+
+    async def publish_types(self, types: Iterable[TypeInfo]) -> None:
+        """Tell producers in other processes which types run here."""
+        await self._reader.publish_types(types)
+
+    async def ping(self) -> None:
+        """Raise RedisUnavailable unless Redis answers."""
+        await self._channel.execute("PING")
+
+    async def server_info(self) -> ServerInfo:
+        """Product, version and the two settings on which a queue's safety rests."""
+        text: bytes = await self._channel.execute("INFO")
+        fields = dict(line.split(":", 1) for line in text.decode().splitlines() if ":" in line)
+        product = "valkey" if "valkey_version" in fields else "redis"
+        return ServerInfo(
+            product=product,
+            version=fields.get("valkey_version") or fields["redis_version"],
+            maxmemory_policy=fields["maxmemory_policy"],
+            appendonly=fields["aof_enabled"] == "1",
+        )
+
     def events(
         self, job_id: str | None = None
     ) -> AbstractAsyncContextManager[AsyncIterator[Event]]:
         """Transitions of one job, or of all; subscribed once the context is entered."""
-        ...
+        return self._events.transitions(job_id)
 
-    # -- operators -------------------------------------------------------------------------
-    async def cancel(self, job_id: str) -> CancelResult: ...
-    async def retry(self, job_id: str) -> RetryResult: ...
+    # Operators
 
-    # -- workers ---------------------------------------------------------------------------
-    def consumer(self, queue: str, *, worker_id: str, lease: float) -> "Consumer": ...
-    def cancellations(self) -> AbstractAsyncContextManager[AsyncIterator[str]]:
-        """Ids of running jobs that somebody just cancelled (any worker's); reconnects itself.
+    async def cancel(self, job_id: str) -> CancelResult:
+        """Cancel a job: at once when it has not started, else its worker is told."""
+        names = split_job_id(job_id)
+        if names is None:
+            return CancelResult.NOT_FOUND
+        call = scripts.cancel(
+            self._keys.meta(names[0]), names[1], self._keys.control, self._retention.cancelled_count
+        )
+        answer: bytes = await resend(lambda: self._channel.call(call))
+        return CancelResult(answer.decode())
 
-        Best effort; the durable flag is what `LeaseRenewer.renew` reports.
-        """
-        ...
+    async def retry(self, job_id: str) -> RetryResult:
+        """Queue a dead or cancelled job again, with all its attempts."""
+        names = split_job_id(job_id)
+        if names is None:
+            return RetryResult.NOT_FOUND
+        call = scripts.retry(self._keys.meta(names[0]), ulid_of(job_id))
+        return RetryResult((await self._channel.call(call)).decode())
 
-    def lease_renewer(self, lease: float) -> "LeaseRenewer": ...
+    # Workers
 
-    # -- reaper ----------------------------------------------------------------------------
-    async def reap(self, queue: str, *, lease: float) -> ReapReport: ...
-    async def reaper_beat_age(self) -> float | None:
-        """Seconds since any reaper's last pass; None: never."""
-        ...
+    async def consumer(self, queue: str, *, worker_id: str, lease: float) -> Consumer:
+        """A pool's hold on a queue; enters the queue into the list of queues."""
+        await self._channel.execute("SADD", self._keys.queues, queue)
+        return Consumer(
+            commands=self._channel,
+            waiting=self._connections.blocking(reply_timeout=MAX_BLOCK + BLOCK_SLACK),
+            keys=self._keys,
+            queue=queue,
+            worker_id=worker_id,
+            lease=lease,
+            retention=self._retention,
+        )
 
-    async def close(self) -> None: ...
+    def cancellations(self) -> AsyncIterator[str]:
+        """Ids of running jobs that somebody just cancelled, any worker's."""
+        return self._events.cancellations()
 
+    def lease_renewer(self, *, lease: float) -> LeaseRenewer:
+        """For the thread that keeps leases alive."""
+        return LeaseRenewer(self._connections.address, self._keys, lease=lease)
 
-class Consumer:
-    """One pool's hold on one queue. Calls survive lost replies: they are re-sent until answered.
+    # Reaper
 
-    All methods raise RedisUnavailable after their own bounded re-sends (about 2 s), so that
-    the caller's loop decides to go on; a claim whose fate is unknown keeps its nonce, so the
-    next `claim` returns what it had taken. A settle that raised must be called again with
-    the same verdicts.
-    """
+    async def reap(self, queue: str, *, lease: float) -> ReapReport:
+        """One bounded pass over a queue; see `reaping`."""
+        return await self._reaping.reap(queue, lease=lease)
 
-    async def wait(self, timeout: float) -> None:
-        """Block until a job may be ready, at most `timeout` s. Never cancel this call."""
-
-    async def claim(self, slots: int) -> Claim: ...
-    async def settle(self, verdicts: Sequence[Verdict]) -> list[Settled]: ...
-    async def settle_and_claim(
-        self, verdicts: Sequence[Verdict], slots: int
-    ) -> tuple[list[Settled], Claim]: ...
-    async def report(self, progress: Mapping[Lease, Progress]) -> list[str]:
-        """Publish progress; returns the ids whose lease is no longer this worker's."""
-        ...
-
-    async def beat(self, info: WorkerInfo) -> None:
-        """Say that this worker lives; every 5 s. `info` holds all pools of the process."""
-
-    async def leave(self) -> None:
-        """Hand back the inbox and sign off; after the last settle."""
+    async def reaper_beat_age(self, queue: str) -> float | None:
+        """Seconds since any reaper passed over a queue; None: never."""
+        return await self._reaping.beat_age(queue)
 
 
-class LeaseRenewer:
-    """Synchronous, for the keeper's own thread: has its own connection."""
-
-    def renew(self, leases: Iterable[Lease]) -> Renewal:
-        """Push every lease to now + lease. Raises RedisUnavailable."""
-        ...
-
-    def close(self) -> None: ...
+__all__ = [
+    "Broker",
+    "Claim",
+    "Connections",
+    "Consumer",
+    "Event",
+    "Lease",
+    "ReapReport",
+    "Renewal",
+    "ServerInfo",
+]

@@ -1,0 +1,189 @@
+"""A worker's side of one queue: wait, claim, settle, progress, presence."""
+
+import asyncio
+import math
+import secrets
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import chain
+from typing import Any
+
+import msgspec
+
+from jobqueue.broker import scripts
+from jobqueue.broker.channel import Channel
+from jobqueue.broker.codec import (
+    decode_claimed,
+    progress_argument,
+    ulid_of,
+    verdict_arguments,
+)
+from jobqueue.broker.keys import Keys
+from jobqueue.broker.resend import resend
+from jobqueue.broker.scripts import Argument, ScriptCall
+from jobqueue.model import ClaimedJob, Progress, Settled, Verdict, WorkerInfo
+from jobqueue.settings import RetentionSettings
+
+MAX_CLAIM = 500
+"""Most jobs of one claim: scripts are bounded whatever is asked."""
+
+MAX_SETTLE = 200
+"""Most verdicts of one settle: about 2 ms of Redis."""
+
+BLOCK_SLACK = 5.0
+"""Seconds past its block after which a waiting connection counts as dead and is replaced."""
+
+PRESENCE_MS = 60_000
+"""How long a worker's own description outlives its last beat."""
+
+
+class Claim(msgspec.Struct, frozen=True):
+    """What a claim brought.
+
+    Attributes:
+        more: ask again at once: the call's budget ended before the queue did.
+        due_in: this worker holds the alarm: call `claim` again after so many seconds;
+            None: somebody else does.
+    """
+
+    jobs: list[ClaimedJob]
+    more: bool
+    due_in: float | None
+
+
+class Lease(msgspec.Struct, frozen=True):
+    """One delivery to keep alive."""
+
+    job_id: str
+    token: str
+
+
+class Consumer:
+    """One pool's hold on one queue.
+
+    Calls are re-sent until answered, for about 2 s; then they raise `RedisUnavailable` and
+    the caller's loop decides to go on. A claim whose fate is unknown keeps its nonce: the
+    next `claim` returns what it had taken. A settle that raised must be called again with
+    the same verdicts.
+    """
+
+    def __init__(
+        self,
+        *,
+        commands: Channel,
+        waiting: Channel,
+        keys: Keys,
+        queue: str,
+        worker_id: str,
+        lease: float,
+        retention: RetentionSettings,
+    ) -> None:
+        self._commands = commands
+        self._waiting = waiting
+        self._queue = queue
+        self._worker = worker_id
+        self._lease_ms = round(lease * 1000)
+        self._keep = (
+            retention.completed_count,
+            retention.dead_count,
+            retention.cancelled_count,
+        )
+        self._meta = keys.meta(queue)
+        self._handoff = keys.of(queue, "handoff")
+        self._inbox = keys.of(queue, f"inbox:{worker_id}")
+        self._nonce: str | None = None
+        self._unread: Claim | None = None
+
+    async def wait(self, seconds: float) -> None:
+        """Block until a job may be ready, at most `seconds`. Never cancel this call."""
+        await self._waiting.execute(
+            "BLMOVE", self._handoff, self._inbox, "RIGHT", "LEFT", f"{seconds:.3f}"
+        )
+
+    async def claim(self, slots: int) -> Claim:
+        """Take up to `slots` jobs; 0 hands back what was delivered and not started.
+
+        After a claim whose answer was lost, this one answers what that one took.
+        """
+        if self._unread is not None:
+            unread, self._unread = self._unread, None
+            return unread
+        call, nonce = self._claim_call(slots)
+        reply = await resend(lambda: self._commands.call(call))
+        self._nonce = None
+        return self._read_claim(nonce, reply)
+
+    async def settle(self, verdicts: Sequence[Verdict]) -> list[Settled]:
+        """End deliveries; the answers are in the order of the verdicts."""
+        answers: list[Settled] = []
+        for call in self._settle_calls(verdicts):
+            reply = await resend(lambda call=call: self._commands.call(call))  # type: ignore[misc]  # bound now
+            answers += _read_settled(reply)
+        return answers
+
+    async def settle_and_claim(
+        self, verdicts: Sequence[Verdict], slots: int
+    ) -> tuple[list[Settled], Claim]:
+        """Both in one round trip; when either raises, call both again."""
+        settled, claim = await asyncio.gather(
+            self.settle(verdicts), self.claim(slots), return_exceptions=True
+        )
+        if isinstance(settled, BaseException):
+            if isinstance(claim, Claim):
+                self._unread = claim
+            raise settled
+        if isinstance(claim, BaseException):
+            raise claim
+        return settled, claim
+
+    async def report(self, progress: Mapping[Lease, Progress]) -> list[str]:
+        """Publish progress; returns the ids whose lease is no longer this worker's."""
+        arguments: Iterator[Argument] = chain.from_iterable(
+            (ulid_of(lease.job_id), lease.token, progress_argument(newest))
+            for lease, newest in progress.items()
+        )
+        stale = await self._commands.call(scripts.report(self._meta, self._worker, arguments))
+        return [f"{self._queue}-{ulid.decode()}" for ulid in stale]
+
+    async def beat(self, info: WorkerInfo) -> None:
+        """Say that this worker lives; every 5 s. `info` holds all pools of the process."""
+        text = msgspec.json.encode(info)
+        await self._commands.call(scripts.beat(self._meta, self._worker, text, PRESENCE_MS))
+
+    async def leave(self) -> None:
+        """Hand back the inbox and sign off; after the last settle."""
+        call = scripts.leave(self._meta, self._worker)
+        await resend(lambda: self._commands.call(call))
+
+    def _claim_call(self, slots: int) -> tuple[ScriptCall, str]:
+        if self._nonce is None:
+            self._nonce = secrets.token_hex(16)
+        call = scripts.claim(
+            self._meta, self._worker, self._nonce, min(slots, MAX_CLAIM), self._lease_ms
+        )
+        return call, self._nonce
+
+    def _settle_calls(self, verdicts: Sequence[Verdict]) -> list[ScriptCall]:
+        calls = math.ceil(len(verdicts) / MAX_SETTLE)
+        return [
+            scripts.settle(
+                self._meta,
+                self._worker,
+                *self._keep,
+                chain.from_iterable(
+                    map(verdict_arguments, verdicts[part * MAX_SETTLE : (part + 1) * MAX_SETTLE])
+                ),
+            )
+            for part in range(calls)
+        ]
+
+    def _read_claim(self, nonce: str, reply: list[Any]) -> Claim:
+        now, more, due_in, *values = reply
+        return Claim(
+            jobs=decode_claimed(self._queue, nonce, now, values),
+            more=bool(more),
+            due_in=due_in / 1000 if due_in >= 0 else None,
+        )
+
+
+def _read_settled(reply: list[bytes]) -> list[Settled]:
+    return [Settled(answer.decode()) for answer in reply]

@@ -1,0 +1,30 @@
+"""The names of keys and channels that are made outside the scripts."""
+
+SCHEMA_VERSION = 1
+"""Layout of the keys; a process refuses a queue that another version has written."""
+
+EVENTS = "job_status"
+"""Channel of all transitions; `job_status:<id>` has those of one job."""
+
+
+class Keys:
+    """Key names of one namespace. `{queue}` keeps a queue in one slot of a Redis Cluster."""
+
+    def __init__(self, namespace: str) -> None:
+        self.queues = f"{namespace}:queues"
+        self.types = f"{namespace}:types"
+        self.control = f"{namespace}:control"
+        self._namespace = namespace
+
+    def meta(self, queue: str) -> str:
+        """The key that every script takes; the scripts derive the queue's others from it."""
+        return self.of(queue, "meta")
+
+    def of(self, queue: str, name: str) -> str:
+        """One key of a queue."""
+        return f"{self._namespace}:{{{queue}}}:{name}"
+
+
+def events_of(job_id: str) -> str:
+    """The channel of one job's transitions."""
+    return f"{EVENTS}:{job_id}"

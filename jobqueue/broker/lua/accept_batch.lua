@@ -1,0 +1,15 @@
+--!include base
+-- Accepts a staged batch of `total` jobs in one step. Returns 1, or 0 when it is gone.
+local batch = ARGV[1]
+local total = ARGV[2]
+local version = ARGV[3]
+
+local staged = key('batch:' .. batch)
+if redis.call('SISMEMBER', key('accepted'), batch) == 1 then return 1 end
+if redis.call('LLEN', staged) ~= 4 * total then return 0 end
+redis.call('HSET', meta, 'version', version, 'intake', 1)
+redis.call('PERSIST', staged)
+redis.call('SADD', key('accepted'), batch)
+redis.call('PEXPIRE', key('accepted'), 600000)
+redis.call('LPUSH', key('intake'), batch)
+return 1

@@ -1,0 +1,9 @@
+--!include base
+-- Says that a worker lives, and what it does.
+local worker = ARGV[1]
+local info = ARGV[2]
+local keep_ms = ARGV[3]
+
+redis.call('SET', key('worker:' .. worker), integer(now) .. ' ' .. info, 'PX', keep_ms)
+redis.call('ZADD', key('workers'), now, worker)
+return now

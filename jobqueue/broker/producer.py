@@ -1,0 +1,130 @@
+"""Enqueue: single submits of one loop tick share a script call, large ones are staged."""
+
+import asyncio
+from collections import defaultdict
+from collections.abc import Sequence
+from itertools import chain
+
+from jobqueue.broker import scripts
+from jobqueue.broker.channel import Channel
+from jobqueue.broker.codec import enqueue_arguments, ulid_of
+from jobqueue.broker.keys import SCHEMA_VERSION, Keys
+from jobqueue.broker.resend import resend
+from jobqueue.errors import RedisUnavailable
+from jobqueue.ids import created_at_ms, new_ulid, split_job_id
+from jobqueue.model import Accepted, NewJob, State
+
+SCRIPT_JOBS = 500
+"""Most jobs of one script call: about 2 ms of Redis, in which nobody else is served."""
+
+STAGED_MS = 600_000
+"""How long a staged batch waits to be accepted: far more than its upload takes."""
+
+_Waiting = tuple[NewJob, asyncio.Future[Accepted]]
+
+
+class Producer:
+    """Puts jobs into queues."""
+
+    def __init__(self, channel: Channel, keys: Keys) -> None:
+        self._channel = channel
+        self._keys = keys
+        self._waiting: dict[str, list[_Waiting]] = defaultdict(list)
+        self._sending: set[asyncio.Task[None]] = set()
+        self._known_queues: set[str] = set()
+
+    async def enqueue(self, job: NewJob) -> Accepted:
+        """Enqueue one job, together with all others of this loop tick."""
+        loop = asyncio.get_running_loop()
+        accepted: asyncio.Future[Accepted] = loop.create_future()
+        waiting = self._waiting[_queue_of(job)]
+        if not waiting:
+            loop.call_soon(self._send_soon, _queue_of(job))
+        waiting.append((job, accepted))
+        return await accepted
+
+    async def enqueue_many(self, jobs: Sequence[NewJob]) -> list[Accepted]:
+        """Enqueue jobs: all or nothing within each queue."""
+        by_queue: dict[str, list[NewJob]] = defaultdict(list)
+        for job in jobs:
+            by_queue[_queue_of(job)].append(job)
+        accepted: dict[str, Accepted] = {}
+        for queue, group in by_queue.items():
+            enqueue = self._enqueue_call if len(group) <= SCRIPT_JOBS else self._enqueue_staged
+            accepted.update((answer.id, answer) for answer in await enqueue(queue, group))
+        return [accepted[job.id] for job in jobs]
+
+    async def close(self) -> None:
+        """Wait for the calls in flight."""
+        await asyncio.gather(*self._sending)
+
+    def _send_soon(self, queue: str) -> None:
+        waiting = self._waiting.pop(queue)
+        for first in range(0, len(waiting), SCRIPT_JOBS):
+            task = asyncio.create_task(self._send(queue, waiting[first : first + SCRIPT_JOBS]))
+            self._sending.add(task)
+            task.add_done_callback(self._sending.discard)
+
+    async def _send(self, queue: str, waiting: list[_Waiting]) -> None:
+        try:
+            answers = await self._enqueue_call(queue, [job for job, _ in waiting])
+        except Exception as error:  # noqa: BLE001 - every caller gets it
+            for _, accepted in waiting:
+                if not accepted.done():
+                    accepted.set_exception(error)
+            return
+        for (_, accepted), answer in zip(waiting, answers, strict=True):
+            if not accepted.done():
+                accepted.set_result(answer)
+
+    async def _enqueue_call(self, queue: str, jobs: Sequence[NewJob]) -> list[Accepted]:
+        await self._introduce(queue)
+        call = scripts.enqueue(
+            self._keys.meta(queue),
+            SCHEMA_VERSION,
+            chain.from_iterable(map(enqueue_arguments, jobs)),
+        )
+        states = await resend(lambda: self._channel.call(call))
+        return [
+            Accepted(job.id, State(state.decode())) for job, state in zip(jobs, states, strict=True)
+        ]
+
+    async def _enqueue_staged(self, queue: str, jobs: Sequence[NewJob]) -> list[Accepted]:
+        """Stage the jobs invisibly, accept them with one push, and move them on.
+
+        Once the push is done, claims and the reaper finish the move if this process dies.
+        """
+        await self._introduce(queue)
+        meta, batch = self._keys.meta(queue), new_ulid()
+        for offset in range(0, len(jobs), SCRIPT_JOBS):
+            part = chain.from_iterable(
+                enqueue_arguments(job) for job in jobs[offset : offset + SCRIPT_JOBS]
+            )
+            call = scripts.stage(meta, batch, offset, STAGED_MS, part)
+            await resend(lambda call=call: self._channel.call(call))  # type: ignore[misc]  # bound now
+        accept = scripts.accept_batch(meta, batch, len(jobs), SCHEMA_VERSION)
+        if not await resend(lambda: self._channel.call(accept)):
+            raise RedisUnavailable("Redis lost the staged jobs before they were accepted")
+        move = scripts.move_intake(meta, SCRIPT_JOBS)
+        while await resend(lambda: self._channel.call(move)):
+            pass
+        return [Accepted(job.id, _first_state(job)) for job in jobs]
+
+    async def _introduce(self, queue: str) -> None:
+        """Enter the queue into the list of queues, once a process."""
+        if queue not in self._known_queues:
+            await resend(lambda: self._channel.execute("SADD", self._keys.queues, queue))
+            self._known_queues.add(queue)
+
+
+def _queue_of(job: NewJob) -> str:
+    names = split_job_id(job.id)
+    if names is None:
+        raise ValueError(f"not a job id: {job.id!r}")
+    return names[0]
+
+
+def _first_state(job: NewJob) -> State:
+    """The state in which a job of a staged batch was accepted."""
+    delayed = job.delay_ms > 0 or job.run_at_ms > created_at_ms(ulid_of(job.id))
+    return State.SCHEDULED if delayed else State.QUEUED

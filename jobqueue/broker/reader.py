@@ -1,0 +1,123 @@
+"""Reading: jobs by id and by state, counts, workers, job types."""
+
+import asyncio
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import msgspec
+
+from jobqueue.broker import scripts
+from jobqueue.broker.channel import Channel
+from jobqueue.broker.codec import decode_job, ulid_of
+from jobqueue.broker.keys import Keys
+from jobqueue.ids import created_at_ms, split_job_id
+from jobqueue.model import Job, QueueStats, State, TypeInfo, WorkerInfo
+
+READ_JOBS = 100
+"""Jobs of one read: whole jobs may be large."""
+
+MAX_WORKERS = 500
+"""Workers that are listed of one queue."""
+
+TYPE_DAYS = 30
+"""How long a type that no worker publishes any more is known."""
+
+
+class Reader:
+    """Looks things up; changes nothing but its own list of types."""
+
+    def __init__(self, channel: Channel, keys: Keys) -> None:
+        self._channel = channel
+        self._keys = keys
+
+    async def get(self, job_id: str) -> Job | None:
+        """The job of this id, None when there is none."""
+        names = split_job_id(job_id)
+        if names is None:
+            return None
+        return (await self.read(names[0], [job_id]))[0]
+
+    async def read(self, queue: str, job_ids: Sequence[str]) -> list[Job | None]:
+        """Jobs of one queue by id, at most 100."""
+        call = scripts.read(self._keys.meta(queue), map(ulid_of, job_ids))
+        records = await self._channel.call(call)
+        return [
+            decode_job(job_id, record) if record else None
+            for job_id, record in zip(job_ids, records, strict=True)
+        ]
+
+    async def queues(self) -> list[str]:
+        """All queues ever used, by name."""
+        names = await self._channel.execute("SMEMBERS", self._keys.queues)
+        return sorted(name.decode() for name in names)
+
+    async def stats(self, queues: Iterable[str] | None = None) -> list[QueueStats]:
+        """The counts of each of these queues, by default of all."""
+        names = await self.queues() if queues is None else list(queues)
+        return list(await asyncio.gather(*map(self._stats_of, names)))
+
+    async def _stats_of(self, queue: str) -> QueueStats:
+        answer = await self._channel.call(scripts.stats(self._keys.meta(queue)))
+        now, queued, scheduled, active, completed, dead, cancelled, *oldest = answer
+        since = [
+            max(created_at_ms(ulid.decode()), int(run_at))
+            for ulid, run_at in zip(oldest[::2], oldest[1::2], strict=True)
+        ]
+        return QueueStats(
+            queue=queue,
+            counts={
+                State.SCHEDULED: scheduled,
+                State.BLOCKED: 0,
+                State.QUEUED: queued,
+                State.ACTIVE: active,
+                State.COMPLETED: completed,
+                State.DEAD: dead,
+                State.CANCELLED: cancelled,
+            },
+            oldest_queued_seconds=max(now - min(since), 0) / 1000 if since else 0.0,
+        )
+
+    async def workers(self) -> list[WorkerInfo]:
+        """Workers of all queues that beat within the last minute, by id."""
+        calls = [
+            self._channel.call(scripts.presence(self._keys.meta(queue), MAX_WORKERS))
+            for queue in await self.queues()
+        ]
+        newest: dict[str, WorkerInfo] = {}
+        for texts in await asyncio.gather(*calls):
+            for text in texts:
+                info = _decode_worker(text)
+                known = newest.get(info.id)
+                if known is None or known.last_beat_at_ms < info.last_beat_at_ms:
+                    newest[info.id] = info
+        return [newest[worker_id] for worker_id in sorted(newest)]
+
+    async def types(self) -> dict[str, TypeInfo]:
+        """The job types that workers published within the last 30 days."""
+        fields: list[bytes] = await self._channel.execute("HGETALL", self._keys.types)
+        oldest = await self._now() - TYPE_DAYS * 86_400
+        known: dict[str, TypeInfo] = {}
+        for name, text in zip(fields[::2], fields[1::2], strict=True):
+            published_at, _, info = text.partition(b" ")
+            if int(published_at) >= oldest:
+                known[name.decode()] = msgspec.json.decode(info, type=TypeInfo)
+        return known
+
+    async def publish_types(self, types: Iterable[TypeInfo]) -> None:
+        """Tell producers in other processes which types run here."""
+        now = await self._now()
+        fields: list[str | bytes] = []
+        for info in types:
+            fields += [info.name, b"%d %s" % (now, msgspec.json.encode(info))]
+        if fields:
+            await self._channel.execute("HSET", self._keys.types, *fields)
+
+    async def _now(self) -> int:
+        seconds: Any = (await self._channel.execute("TIME"))[0]
+        return int(seconds)
+
+
+def _decode_worker(text: bytes) -> WorkerInfo:
+    beat_at, _, info = text.partition(b" ")
+    worker = msgspec.json.decode(info, type=WorkerInfo)
+    return msgspec.structs.replace(worker, last_beat_at_ms=int(beat_at))

@@ -1,0 +1,103 @@
+"""The reaper's pass over one queue: bounded steps, each atomic, safe beside other reapers."""
+
+import asyncio
+
+import msgspec
+
+from jobqueue.broker import scripts
+from jobqueue.broker.channel import Channel
+from jobqueue.broker.keys import Keys
+from jobqueue.model import State
+from jobqueue.settings import RetentionSettings
+
+STEP = 500
+"""Jobs of one step of a pass."""
+
+MAX_CRASHES = 3
+"""Workers that a job may take with it before it is dead."""
+
+INBOX_PATIENCE_MS = 1000
+"""How long a delivered job may wait in an inbox: its worker needs a millisecond."""
+
+WORKER_SILENCE_MS = 60_000
+"""When a worker without a beat is forgotten: twelve beats."""
+
+
+class ReapReport(msgspec.Struct, frozen=True):
+    """What one pass over a queue did.
+
+    Attributes:
+        dead: ids of jobs that ended dead because they kill their workers.
+        cancelled: ids of lost jobs that somebody had cancelled.
+        more: a step reached its bound: pass again at once.
+    """
+
+    promoted: int
+    recovered: int
+    returned: int
+    removed: int
+    dead: list[str]
+    cancelled: list[str]
+    more: bool
+
+
+class Reaping:
+    """Takes back what workers lost, makes due jobs runnable, removes what is too old."""
+
+    def __init__(self, channel: Channel, keys: Keys, retention: RetentionSettings) -> None:
+        self._channel = channel
+        self._keys = keys
+        self._retention = retention
+
+    async def reap(self, queue: str, *, lease: float) -> ReapReport:
+        """One pass over a queue; `lease` is its workers' lease in seconds."""
+        meta, keep = self._keys.meta(queue), self._retention
+        call = self._channel.call
+        recovery, promoted, moving, returned, removed = await asyncio.gather(
+            call(
+                scripts.recover(
+                    meta,
+                    round(lease * 1000),
+                    STEP,
+                    MAX_CRASHES,
+                    keep.dead_count,
+                    keep.cancelled_count,
+                )
+            ),
+            call(scripts.promote_due(meta, STEP)),
+            call(scripts.move_intake(meta, STEP)),
+            call(scripts.sweep(meta, INBOX_PATIENCE_MS, WORKER_SILENCE_MS, STEP)),
+            call(scripts.retain(meta, STEP, self._limits())),
+        )
+        back, dead, cancelled, found = recovery
+        return ReapReport(
+            promoted=promoted,
+            recovered=len(back) + len(dead) + len(cancelled),
+            returned=returned,
+            removed=removed,
+            dead=_ids(queue, dead),
+            cancelled=_ids(queue, cancelled),
+            more=STEP in (found, promoted) or bool(moving) or removed >= STEP,
+        )
+
+    async def beat_age(self, queue: str) -> float | None:
+        """Seconds since the last pass over a queue by any reaper; None: never."""
+        stamp, now = await asyncio.gather(
+            self._channel.execute("HGET", self._keys.meta(queue), "reaped_at"),
+            self._channel.execute("TIME"),
+        )
+        if stamp is None:
+            return None
+        return max(int(now[0]) + int(now[1]) / 1e6 - int(stamp) / 1000, 0.0)
+
+    def _limits(self) -> tuple[str | int, ...]:
+        keep = self._retention
+        return (
+            *(State.COMPLETED, round(keep.completed * 1000), keep.completed_count),
+            *(State.CANCELLED, round(keep.cancelled * 1000), keep.cancelled_count),
+            *(State.DEAD, round(keep.dead * 1000), keep.dead_count),
+        )
+
+
+def _ids(queue: str, ulids: list[bytes]) -> list[str]:
+    return [f"{queue}-{ulid.decode()}" for ulid in ulids]
