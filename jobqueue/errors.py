@@ -7,11 +7,16 @@
     ├── MalformedBody         400  malformed_body
     ├── PayloadTooLarge       413  payload_too_large
     ├── Unauthorized          401  unauthorized
+    ├── RouteNotFound         404  not_found
+    ├── MethodNotAllowed      405  method_not_allowed
+    ├── UnsupportedMediaType  415  unsupported_media_type
     ├── JobNotFound           404  job_not_found
     ├── Conflict              409
     │   ├── AlreadyFinished   409  already_finished
     │   ├── NotRetryable      409  not_retryable
-    │   └── NotReady          409  not_ready
+    │   ├── NotReady          409  not_ready
+    │   ├── JobFailed         409  job_failed
+    │   └── JobCancelled      409  job_cancelled
     ├── DocumentGone          410  document_gone
     ├── Unavailable           503
     │   ├── RedisUnavailable  503  redis_unavailable
@@ -93,6 +98,27 @@ class Unauthorized(JobqueueError):
     status = 401
 
 
+class RouteNotFound(JobqueueError):
+    """No route has this path."""
+
+    code = "not_found"
+    status = 404
+
+
+class MethodNotAllowed(JobqueueError):
+    """The path exists, but not for this method."""
+
+    code = "method_not_allowed"
+    status = 405
+
+
+class UnsupportedMediaType(JobqueueError):
+    """The body is of a kind that is not taken here."""
+
+    code = "unsupported_media_type"
+    status = 415
+
+
 class JobNotFound(JobqueueError):
     """No job has this id, or its retention is over."""
 
@@ -122,6 +148,18 @@ class NotReady(Conflict):
     """The job has no result yet."""
 
     code = "not_ready"
+
+
+class JobFailed(Conflict):
+    """The job is dead: it has no result and will get none by itself."""
+
+    code = "job_failed"
+
+
+class JobCancelled(Conflict):
+    """The job was cancelled before it had a result."""
+
+    code = "job_cancelled"
 
 
 class DocumentGone(JobqueueError):

@@ -1,0 +1,1 @@
+"""The use cases: what http, worker and users' code call."""

@@ -1,0 +1,162 @@
+"""Strict JSON: fast where it is right, and every wrong field named where it is not."""
+
+import difflib
+import json
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import Any, Generic, NoReturn, TypeVar
+
+import msgspec
+
+from jobqueue.errors import FieldError, InvalidRequest, MalformedBody
+
+Model = TypeVar("Model", bound=msgspec.Struct)
+
+_ESCAPE = b"\\u"
+_fields_of = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
+
+
+class Decoder(Generic[Model]):
+    """Reads JSON objects of one kind.
+
+    Stricter than JSON parsers commonly are: a field given twice means different things to
+    different readers, so it is refused; so is text that is not UTF-8.
+
+    Args:
+        model: a msgspec struct that forbids unknown fields.
+    """
+
+    def __init__(self, model: type[Model]) -> None:
+        self._model = model
+        self._decode = msgspec.json.Decoder(model).decode
+        names = "|".join(field.encode_name for field in msgspec.structs.fields(model))
+        # names that may be fields, and names that are written with escapes
+        pattern = rf'"(?:{names})"(?=\s*:)|\\u(?=[^"\\]*"\s*:)'
+        self._names = re.compile(pattern.encode()).findall
+
+    def __call__(self, body: bytes) -> Model:
+        """The object in `body`.
+
+        Raises:
+            MalformedBody: it is not JSON.
+            InvalidRequest: it is another object; names each wrong field.
+        """
+        check_text(body)
+        try:
+            decoded = self._decode(body)
+        except msgspec.ValidationError as error:
+            self._refuse(body, error)
+        except (ValueError, RecursionError) as error:
+            raise malformed(error) from None
+        found = self._names(body)
+        if len(found) != len(set(found)) or _ESCAPE in found:
+            _refuse_repeats(body)
+        return decoded
+
+    def _refuse(self, body: bytes, error: msgspec.ValidationError) -> NoReturn:
+        try:
+            fields = _fields_of(body)
+        except msgspec.ValidationError:
+            errors: tuple[FieldError, ...] = (field_error(error),)
+        except (ValueError, RecursionError) as broken:
+            raise malformed(broken) from None
+        else:
+            errors = explain(fields, self._model, _decode_one)
+        raise InvalidRequest("the request has wrong fields", errors)
+
+
+def check_text(body: bytes) -> None:
+    """Raises MalformedBody unless `body` is UTF-8."""
+    if not body.isascii():
+        try:
+            body.decode()
+        except UnicodeDecodeError as error:
+            raise MalformedBody(f"the body is not UTF-8: byte {error.start}") from None
+
+
+def malformed(error: Exception) -> MalformedBody:
+    """What to answer to a body on which a JSON parser failed with `error`."""
+    if isinstance(error, RecursionError):
+        return MalformedBody("the body is not JSON that can be read: it is nested too deeply")
+    return MalformedBody(f"the body is not JSON: {str(error).removeprefix('JSON is malformed: ')}")
+
+
+def explain(
+    fields: Mapping[str, Any], model: type[msgspec.Struct], decode: Callable[[Any, Any], object]
+) -> tuple[FieldError, ...]:
+    """Everything that is wrong with `fields` as a `model`.
+
+    Args:
+        fields: what was given, by name.
+        model: a struct that forbids unknown fields.
+        decode: reads one field's value as the given type, or raises msgspec's ValidationError.
+    """
+    known = {field.encode_name: field for field in msgspec.structs.fields(model)}
+    errors = [_unknown(name, known) for name in fields if name not in known]
+    for name, field in known.items():
+        if name in fields:
+            try:
+                decode(fields[name], field.type)
+            except msgspec.ValidationError as error:
+                errors.append(field_error(error, base=pointer((name,))))
+        elif field.required:
+            errors.append(FieldError(pointer((name,)), "is missing"))
+    return tuple(errors)
+
+
+def pointer(parts: Iterable[str | int]) -> str:
+    """The JSON pointer (RFC 6901) to `parts`."""
+    return "".join("/" + str(part).replace("~", "~0").replace("/", "~1") for part in parts)
+
+
+_WORDS = {
+    "str": "a string",
+    "int": "an integer",
+    "float": "a number",
+    "bool": "true or false",
+    "array": "an array",
+    "object": "an object",
+    "datetime": "a time",
+    "raw": "JSON",
+}
+_TYPE = re.compile(r"`([a-z |]+)`")
+_FIELD = re.compile(r"Object (contains unknown|missing required) field `(.*)`")
+
+
+def field_error(error: msgspec.ValidationError, *, base: str = "") -> FieldError:
+    """Where and what, out of msgspec's one line, e.g. ``Expected `int` - at `$.a[0]```."""
+    message, _, place = str(error).partition(" - at ")
+    # the key of a mapping is not in the message: point at the mapping
+    path = place.partition("[...]")[0].strip("`").removeprefix("$").replace("]", "")
+    where = base + path.replace("[", "/").replace(".", "/")
+    if named := _FIELD.match(message):
+        what = "unknown field" if named[1] == "contains unknown" else "is missing"
+        return FieldError(where + pointer((named[2],)), what)
+    text = _TYPE.sub(lambda match: " or ".join(_plain_words(match[1])), message)
+    return FieldError(where, text[:1].lower() + text[1:])
+
+
+def _plain_words(names: str) -> Iterator[str]:
+    return (_WORDS.get(name, name) for name in names.split(" | "))
+
+
+def _unknown(name: str, known: Iterable[str]) -> FieldError:
+    close = difflib.get_close_matches(name, known, n=1)
+    hint = f"; did you mean {close[0]}?" if close else ""
+    return FieldError(pointer((name,)), f"unknown field{hint}")
+
+
+def _decode_one(value: msgspec.Raw, kind: Any) -> object:
+    return msgspec.json.decode(value, type=kind)
+
+
+def _refuse_repeats(body: bytes) -> None:
+    """Raises MalformedBody when the object itself (not what is inside it) repeats a name."""
+    try:
+        pairs = json.loads(body, object_pairs_hook=list, parse_int=str)
+    except (ValueError, RecursionError) as error:
+        raise malformed(error) from None
+    names = [name for name, _ in pairs]
+    for name in names:
+        if names.count(name) > 1:
+            raise MalformedBody(f"the body has the field {name!r} twice")

@@ -1,0 +1,84 @@
+"""What a producer asks for, at the edge: JSON or keywords in, checked values out."""
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Annotated, Any, Literal
+
+import msgspec
+from msgspec import Meta
+
+from jobqueue.app.codec import to_json
+from jobqueue.app.decoding import Decoder, explain
+from jobqueue.errors import FieldError, InvalidRequest
+from jobqueue.retry import MAX_DELAY, Backoff
+
+MAX_WAIT = 10 * 365 * 86400
+"""Seconds by which a job may be delayed: longer is a mistake in units."""
+
+MAX_TIMEOUT = 30 * 86400
+"""Seconds that one attempt may be given: longer is a mistake in units."""
+
+MAX_ATTEMPTS = 100
+"""Attempts that one job may be given, as in `limits.max_attempts`."""
+
+MAX_TAGS = 32
+"""Tags of one job; they are kept in its options, and a list filters by them one by one."""
+
+Wait = Annotated[float, Meta(ge=0, le=MAX_WAIT)]
+Tag = Annotated[str, Meta(min_length=1, max_length=64)]
+
+
+class BackoffRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """How the delay grows from attempt to attempt, see `Backoff`."""
+
+    kind: Literal["fixed", "linear", "exponential"] = "exponential"
+    delay: Annotated[float, Meta(ge=0, le=MAX_WAIT)] = Backoff().delay
+    jitter: Annotated[float, Meta(ge=0, le=1)] = Backoff().jitter
+    cap: Annotated[float, Meta(gt=0, le=MAX_WAIT)] = MAX_DELAY
+
+    def value(self) -> Backoff:
+        """The checked value."""
+        return Backoff(self.kind, self.delay, self.jitter, self.cap)
+
+
+class JobRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """The body of a submit; `payload` stays the bytes that were sent."""
+
+    type: str
+    payload: msgspec.Raw
+    queue: str | None = None
+    priority: str | int = "normal"
+    delay: Wait | None = None
+    run_at: Annotated[datetime, Meta(tz=True)] | None = None
+    timeout: Annotated[float, Meta(gt=0, le=MAX_TIMEOUT)] | None = None
+    max_attempts: Annotated[int, Meta(ge=1, le=MAX_ATTEMPTS)] | None = None
+    backoff: BackoffRequest | None = None
+    tags: Annotated[tuple[Tag, ...], Meta(max_length=MAX_TAGS)] = ()
+    metadata: dict[str, Any] = {}
+
+
+decode_request = Decoder(JobRequest)
+
+
+def request_from(fields: Mapping[str, Any]) -> JobRequest:
+    """A request out of Python values, checked as one over HTTP is.
+
+    Raises:
+        InvalidRequest: names each wrong field.
+    """
+    values = dict(fields)
+    errors = []
+    for name, written in (("payload", msgspec.Raw), ("metadata", msgspec.json.decode)):
+        if name in values:
+            try:
+                values[name] = written(to_json(values[name]))
+            except (TypeError, ValueError, RecursionError) as error:
+                errors.append(FieldError(f"/{name}", f"cannot be written as JSON: {error}"))
+    if errors:
+        raise InvalidRequest("the job is wrong", tuple(errors))
+    try:
+        return msgspec.convert(values, JobRequest)
+    except msgspec.ValidationError:
+        raise InvalidRequest(
+            "the job is wrong", explain(values, JobRequest, msgspec.convert)
+        ) from None

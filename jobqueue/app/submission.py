@@ -1,0 +1,170 @@
+"""From a request to a job in its queue: everything that is checked before a job is accepted."""
+
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from jobqueue.app.bulk import BulkErrors, check_count
+from jobqueue.app.catalog import Catalog
+from jobqueue.app.requests import JobRequest
+from jobqueue.broker.broker import Broker
+from jobqueue.errors import FieldError, InvalidRequest, PayloadTooLarge
+from jobqueue.ids import ULID_LENGTH, created_at_ms, new_job_id
+from jobqueue.metrics import JOBS_ENQUEUED, queue_label
+from jobqueue.model import DEFAULT_OPTIONS, Accepted, Job, JobOptions, NewJob, Priority, State
+from jobqueue.registry import NAME, JobType
+from jobqueue.retry import DEFAULT_RETRY
+from jobqueue.settings import LimitSettings
+
+if TYPE_CHECKING:
+    from prometheus_client import Counter
+
+PRIORITIES: dict[str | int, Priority] = {
+    **{priority.label: priority for priority in Priority},
+    **{priority.value: priority for priority in Priority},
+}
+"""What a priority may be called."""
+
+MAX_METADATA = 16 * 1024
+"""Bytes of a job's metadata: it travels with every read of the job."""
+
+
+class Submitter:
+    """Checks requests and enqueues them."""
+
+    def __init__(self, broker: Broker, catalog: Catalog, limits: LimitSettings) -> None:
+        self._broker = broker
+        self._catalog = catalog
+        self._limits = limits
+        self._counters: dict[tuple[str, str], Counter] = {}
+
+    async def submit(self, request: JobRequest, *, payload_path: str = "/payload") -> Job:
+        """Enqueue one job; gives it as it was accepted.
+
+        Args:
+            request: what is wanted.
+            payload_path: where the payload is in the caller's request, for error paths.
+
+        Raises:
+            InvalidRequest: names each wrong field.
+            PayloadTooLarge: the payload is over `limits.payload`.
+            Unavailable: Redis cannot take it now.
+        """
+        job = await self._prepare(request, payload_path)
+        accepted = await self._broker.enqueue(job)
+        self._count(job)
+        return _as_job(job, accepted)
+
+    async def submit_many(self, requests: Sequence[JobRequest]) -> list[Accepted]:
+        """Enqueue all of `requests` or none; gives ids and states in their order.
+
+        Raises:
+            InvalidRequest: names each wrong field, paths start with the index.
+            PayloadTooLarge: too many jobs, or a payload is over its limit.
+            Unavailable: Redis cannot take them now.
+        """
+        check_count(len(requests), self._limits)
+        jobs: list[NewJob] = []
+        wrong = BulkErrors()
+        for index, request in enumerate(requests):
+            try:
+                jobs.append(await self._prepare(request, "/payload"))
+            except InvalidRequest as error:
+                wrong.add(index, error)
+            except PayloadTooLarge as error:
+                raise PayloadTooLarge(f"job {index}: {error}") from None
+        wrong.raise_any()
+        accepted = await self._broker.enqueue_many(jobs) if jobs else []
+        for job in jobs:
+            self._count(job)
+        return accepted
+
+    async def _prepare(self, request: JobRequest, payload_path: str) -> NewJob:
+        job_type = await self._catalog.find(request.type)
+        payload = bytes(request.payload)
+        if len(payload) > self._limits.payload:
+            raise PayloadTooLarge(
+                f"the payload has {len(payload)} bytes, at most {self._limits.payload} are "
+                "accepted (limits.payload): store large data elsewhere and send where it is"
+            )
+        _check(request, job_type, payload, payload_path)
+        return NewJob(
+            id=new_job_id(request.queue or job_type.queue),
+            type=job_type.name,
+            payload=payload,
+            priority=PRIORITIES[request.priority],
+            delay_ms=round(request.delay * 1000) if request.delay else 0,
+            run_at_ms=round(request.run_at.timestamp() * 1000) if request.run_at else 0,
+            options=self._options(request, job_type),
+        )
+
+    def _options(self, request: JobRequest, job_type: JobType) -> JobOptions:
+        max_attempts = request.max_attempts
+        # a type's own policy beats the setting; `is`: a policy that equals the default was chosen
+        if max_attempts is None and job_type.retry is DEFAULT_RETRY:
+            default = self._limits.max_attempts
+            max_attempts = default if default != DEFAULT_RETRY.max_attempts else None
+        options = JobOptions(
+            timeout=request.timeout,
+            max_attempts=max_attempts,
+            backoff=request.backoff.value() if request.backoff else None,
+            tags=request.tags,
+            metadata=request.metadata,
+        )
+        return DEFAULT_OPTIONS if options == DEFAULT_OPTIONS else options
+
+    def _count(self, job: NewJob) -> None:
+        label = queue_label(_queue_of(job))
+        counter = self._counters.get((label, job.type))
+        if counter is None:
+            counter = JOBS_ENQUEUED.labels(label, job.type)
+            self._counters[label, job.type] = counter
+        counter.inc()
+
+
+def _queue_of(job: NewJob) -> str:
+    return job.id[: -ULID_LENGTH - 1]
+
+
+def _check(request: JobRequest, job_type: JobType, payload: bytes, payload_path: str) -> None:
+    """Raises InvalidRequest with all that is wrong, of the kind that the type's parser chose."""
+    errors = list(_wrong_options(request))
+    wrong = InvalidRequest("the job has wrong fields")
+    try:
+        job_type.parse(payload)
+    except InvalidRequest as error:
+        wrong = error
+        found = error.errors or (FieldError("", str(error)),)
+        errors += [FieldError(payload_path + at.path, at.message) for at in found]
+    if errors:
+        raise type(wrong)(str(wrong), tuple(errors))
+
+
+def _wrong_options(request: JobRequest) -> Iterator[FieldError]:
+    if request.queue is not None and not NAME.fullmatch(request.queue):
+        yield FieldError("/queue", "use lower-case letters, digits and hyphens, at most 63")
+    if request.priority not in PRIORITIES:
+        names = ", ".join(f"{priority.label} ({priority})" for priority in Priority)
+        yield FieldError("/priority", f"must be one of {names}")
+    if request.delay is not None and request.run_at is not None:
+        yield FieldError("/run_at", "give either delay or run_at, not both")
+    if request.metadata and len(msgspec.json.encode(request.metadata)) > MAX_METADATA:
+        yield FieldError("/metadata", f"must not be longer than {MAX_METADATA} bytes as JSON")
+
+
+def _as_job(job: NewJob, accepted: Accepted) -> Job:
+    """The job as reading it back would show it, without the round trip."""
+    created = created_at_ms(job.id[-ULID_LENGTH:])
+    run_at = job.run_at_ms or (created + job.delay_ms if job.delay_ms else None)
+    return Job(
+        id=job.id,
+        queue=_queue_of(job),
+        type=job.type,
+        state=accepted.state,
+        priority=job.priority,
+        payload=job.payload,
+        options=job.options,
+        created_at_ms=created,
+        run_at_ms=run_at if accepted.state is State.SCHEDULED else None,
+    )
