@@ -135,6 +135,7 @@ class EmbeddedRedis:
 
     def _start(self) -> None:
         assert self._lock is not None  # noqa: S101 - open from start to close
+        _make_folders(self._folder, self._socket)  # tidy machines remove old temporary ones
         self._server = ServerProcess(
             find_redis_server(), folder=self._folder, socket=self._socket, keep_open=self._lock
         )

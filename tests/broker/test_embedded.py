@@ -18,7 +18,6 @@ from redis import Redis
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
-from jobqueue.broker import server_process
 from jobqueue.broker.embedded import EmbeddedRedis
 from jobqueue.broker.server_process import find_redis_server
 from jobqueue.errors import ServerUnreachable, SettingsError
@@ -44,7 +43,7 @@ def server_pid(url: str) -> int | None:
     """The process id of the server that answers there now."""
     with client(url) as redis:
         try:
-            return int(redis.info("server")["process_id"])  # type: ignore[index] # a sync client
+            return int(redis.info("server")["process_id"])
         except RedisConnectionError:
             return None
 
@@ -222,8 +221,9 @@ async def test_dead_server_is_restarted(data_dir: Path) -> None:
         await embedded.close()
 
 
-async def test_long_and_odd_folder_names(data_dir: Path) -> None:
+async def test_long_and_odd_folder_names(data_dir: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A data_dir too deep for a socket, or with spaces and `%` in its name, works."""
+    monkeypatch.setattr(tempfile, "tempdir", str(data_dir.parent))
     for folder in (data_dir / ("deep" * 30), data_dir / "my 50% #1 files"):
         embedded = EmbeddedRedis(folder)
         url = await embedded.start()
@@ -231,6 +231,22 @@ async def test_long_and_odd_folder_names(data_dir: Path) -> None:
             assert redis.ping()
         await embedded.close()
         assert list((folder / "redis").glob("appendonly*"))
+
+
+async def test_somebody_elses_temporary_folder(
+    data_dir: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """A folder that others could write to is refused as a place for the socket."""
+    monkeypatch.setattr(tempfile, "tempdir", str(data_dir.parent))
+    deep = tmp_path / ("deep" * 30)
+    embedded = EmbeddedRedis(deep)
+    url = await embedded.start()
+    await embedded.close()
+    folder = Path(url.removeprefix("unix://")).parent
+    assert folder.parent == data_dir.parent
+    folder.chmod(0o777)
+    with pytest.raises(SettingsError, match="not a private folder of yours"):
+        await embedded.start()
 
 
 async def test_folder_that_cannot_be_used(data_dir: Path) -> None:
@@ -285,4 +301,3 @@ async def test_the_wheels_server_works(
         assert isinstance(info, dict)
         assert info["server_name"] == "valkey"
     await embedded.close()
-    assert server_process.MINIMUM_VERSION <= (6, 2)
