@@ -9,24 +9,15 @@ from jobqueue.app import JobQueue
 from jobqueue.cli.apps import load_app
 from jobqueue.cli.configuration import Configuration, settings_options
 from jobqueue.cli.loop import loop_factory
+from jobqueue.cli.roles import role_option
 from jobqueue.cli.verb import Verb
 from jobqueue.logs import configure_logging
 from jobqueue.service import serve
-
-ROLES = frozenset({"api", "worker", "reaper"})
 
 EXAMPLE = """\
 jobqueue serve
 jobqueue serve --role worker --queues reports=2,mail=50 --redis-url redis://redis:6379
 jobqueue serve --app mypackage.jobs:app"""
-
-
-def _roles(_context: click.Context, _parameter: click.Parameter, text: str) -> frozenset[str]:
-    named = frozenset(name.strip() for name in text.split(","))
-    roles = ROLES if "all" in named else named
-    if unknown := roles - ROLES:
-        raise click.BadParameter(f"no such role {min(unknown)!r}: api, worker, reaper, or all")
-    return roles
 
 
 def _queues(
@@ -46,14 +37,7 @@ def _queues(
 
 
 @click.command(cls=Verb, example=EXAMPLE)
-@click.option(
-    "--role",
-    "roles",
-    metavar="R[,R]",
-    default="all",
-    callback=_roles,
-    help="api, worker, reaper, or all of them (default).",
-)
+@role_option
 @click.option("--host", help="Address to listen on [default: 127.0.0.1].")
 @click.option(
     "--port", type=click.IntRange(0, 65535), help="Port [default: 8080; worker 9101, reaper 9102]."

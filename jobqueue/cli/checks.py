@@ -1,0 +1,220 @@
+"""What `check` looks at: each part is used for real, and what is wrong comes with its fix."""
+
+import asyncio
+import shutil
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+
+import msgspec
+
+from jobqueue.broker.broker import Broker, ServerInfo
+from jobqueue.broker.connections import Connections
+from jobqueue.broker.embedded import EmbeddedRedis
+from jobqueue.broker.server_process import MINIMUM_VERSION
+from jobqueue.cli import show
+from jobqueue.errors import JobqueueError
+from jobqueue.render.chromium import DOWNLOAD_COMMAND, INSTALL_COMMAND, find_chromium
+from jobqueue.render.options import PdfOptions
+from jobqueue.render.pool import RenderPool
+from jobqueue.settings import Settings
+from jobqueue.storage.factory import make_storage
+
+EMBEDDED = "embedded:"
+
+REAPER_SILENCE = 10.0
+"""Seconds without a pass, of which there is one a second, after which nobody reaps."""
+
+RENDER_DEADLINE = 20.0
+"""Seconds for one empty page, browser just started, on a busy machine."""
+
+FONTS = {"ja": "fonts-noto-cjk", "ar": "fonts-noto-core", "und-zsye": "fonts-noto-color-emoji"}
+"""A language of each family of scripts, and Debian's package of fonts for it."""
+
+
+class Finding(msgspec.Struct, frozen=True):
+    """One thing that was looked at.
+
+    Attributes:
+        name: of the thing, one word.
+        ok: whether it is as it should be.
+        detail: what was found, or what is wrong.
+        required: whether the service cannot do its work without it.
+        fix: a command or a setting that helps; None where `detail` names it.
+    """
+
+    name: str
+    ok: bool
+    detail: str
+    required: bool = True
+    fix: str | None = None
+
+
+def warning(name: str, detail: str, fix: str | None = None) -> Finding:
+    """A finding that should be changed, but stops nothing."""
+    return Finding(name, ok=False, detail=detail, required=False, fix=fix)
+
+
+async def check_redis(settings: Settings) -> list[Finding]:
+    """Connect to Redis and read how it is set up."""
+    try:
+        async with _broker(settings) as broker:
+            info = await broker.server_info()
+            return [
+                _version(info, settings),
+                _eviction(info),
+                _persistence(info),
+                await _reaper(broker),
+            ]
+    except JobqueueError as error:
+        fix = None if settings.redis.url == EMBEDDED else "start it there, or set redis.url"
+        return [Finding("redis", ok=False, detail=str(error), fix=fix)]
+
+
+@asynccontextmanager
+async def _broker(settings: Settings) -> AsyncIterator[Broker]:
+    url, embedded = settings.redis.url, None
+    if url == EMBEDDED:
+        embedded = EmbeddedRedis(settings.data_dir)
+        url = await embedded.start()
+    try:
+        broker = Broker(
+            await Connections.open(url),
+            namespace=settings.redis.namespace,
+            retention=settings.retention,
+        )
+        try:
+            yield broker
+        finally:
+            await broker.close()
+    finally:
+        if embedded:
+            await embedded.close()
+
+
+def _version(info: ServerInfo, settings: Settings) -> Finding:
+    embedded = settings.redis.url == EMBEDDED
+    where = f"embedded in {settings.data_dir}" if embedded else "the one in redis.url"
+    what = f"{info.product} {info.version}, {where}"
+    if tuple(map(int, info.version.split(".")[:2])) >= MINIMUM_VERSION:
+        return Finding("redis", ok=True, detail=what)
+    return Finding("redis", ok=False, detail=f"{what}, is too old", fix="use 6.2 or newer")
+
+
+def _eviction(info: ServerInfo) -> Finding:
+    policy = info.maxmemory_policy
+    if policy == "noeviction":
+        return Finding(
+            "eviction", ok=True, detail="noeviction: a full Redis refuses, loses nothing"
+        )
+    return Finding(
+        "eviction",
+        ok=False,
+        detail=f"{policy}: a full Redis would drop {'jobs' if 'allkeys' in policy else 'records'}",
+        required=policy.startswith("allkeys"),
+        fix="redis-cli CONFIG SET maxmemory-policy noeviction, and in redis.conf",
+    )
+
+
+def _persistence(info: ServerInfo) -> Finding:
+    if info.appendonly:
+        return Finding("persistence", ok=True, detail="append-only file: jobs survive a restart")
+    return warning(
+        "persistence",
+        "no append-only file: a restart of Redis loses jobs",
+        "redis-cli CONFIG SET appendonly yes, and in redis.conf",
+    )
+
+
+async def _reaper(broker: Broker) -> Finding:
+    """Whether every queue is passed over; without queues there is nothing to reap."""
+    ages = {queue: await broker.reaper_beat_age(queue) for queue in await broker.queues()}
+    silent = [queue for queue, age in ages.items() if age is None or age > REAPER_SILENCE]
+    if silent:
+        return warning(
+            "reaper",
+            f"none looks after {', '.join(silent)}: jobs of killed workers stay there",
+            "jobqueue serve --role reaper (or all roles)",
+        )
+    return Finding("reaper", ok=True, detail="beats" if ages else "no queue needs one yet")
+
+
+async def check_storage(settings: Settings) -> list[Finding]:
+    """Write, read and delete an object."""
+    try:
+        storage = make_storage(settings.storage, settings.data_dir)
+        await storage.start()
+        try:
+            await storage.check()
+        finally:
+            await storage.close()
+    except JobqueueError as error:
+        return [Finding("storage", ok=False, detail=str(error))]
+    return [Finding("storage", ok=True, detail=f"{settings.storage.url} is written and read")]
+
+
+async def check_chromium(settings: Settings) -> list[Finding]:
+    """Start Chromium and print a page."""
+    path = find_chromium(settings.render)
+    if path is None:
+        where = settings.render.executable_path or "the PATH"
+        fix = f"{INSTALL_COMMAND} (as root), or {DOWNLOAD_COMMAND}"
+        return [Finding("chromium", ok=False, detail=f"there is none in {where}", fix=fix)]
+    render = settings.render.model_copy(update={"slots": 1})
+    pool = RenderPool(render, settings.limits)
+    try:
+        await pool.start()
+        begin = time.monotonic()
+        await pool.pdf("<p>check", PdfOptions(), deadline=_deadline())
+    except JobqueueError as error:
+        return [Finding("chromium", ok=False, detail=f"{path}: {error}")]
+    finally:
+        await pool.close()
+    took = show.duration(time.monotonic() - begin)
+    version = f"{pool.version} at {path} printed a page in {took}"
+    return [Finding("chromium", ok=True, detail=version), _sandbox(pool)]
+
+
+def _deadline() -> float:
+    return asyncio.get_running_loop().time() + RENDER_DEADLINE
+
+
+def _sandbox(pool: RenderPool) -> Finding:
+    if pool.sandboxed:
+        return Finding("sandbox", ok=True, detail="Chromium's own is on")
+    return warning(
+        "sandbox",
+        "Chromium runs without its own",
+        "run as an ordinary user; in a container see config/container/seccomp.json",
+    )
+
+
+async def check_fonts(_settings: Settings) -> list[Finding]:
+    """Ask fontconfig for the families of scripts that documents often need."""
+    tool = shutil.which("fc-list")
+    if tool is None:
+        return []
+    families = {line for line in await _lines(tool, ":", "family") if line}
+    missing = [
+        package
+        for language, package in FONTS.items()
+        if not await _lines(tool, f":lang={language}")
+    ]
+    if missing or not families:
+        fix = f"apt-get install {' '.join(missing)}"
+        return [warning("fonts", "some scripts would be printed as empty boxes", fix)]
+    return [Finding("fonts", ok=True, detail=show.count(len(families), "family"))]
+
+
+async def _lines(*command: str) -> list[str]:
+    process = await asyncio.create_subprocess_exec(*command, stdout=asyncio.subprocess.PIPE)
+    output, _ = await process.communicate()
+    return output.decode(errors="replace").splitlines()
+
+
+CHECKS: dict[str, tuple[Callable[[Settings], Awaitable[list[Finding]]], ...]] = {
+    "api": (check_redis, check_storage),
+    "worker": (check_redis, check_chromium, check_fonts, check_storage),
+    "reaper": (check_redis, check_storage),
+}
+"""What each role uses."""
