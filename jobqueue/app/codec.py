@@ -37,17 +37,21 @@ def _plain(value: Any) -> Any:
     raise TypeError(f"{type(value).__name__} has no JSON form")
 
 
-def parser_for(annotation: Any) -> Parser:
+def parser_for(annotation: Any, *, what: str = "payload") -> Parser:
     """The parser of what `annotation` describes: any JSON, msgspec's types, or pydantic's.
+
+    Args:
+        annotation: a type.
+        what: what the JSON is, for messages.
 
     Raises:
         SettingsError: no JSON can become such a value.
     """
     if annotation in _UNTYPED:
-        return _msgspec_parser(Any)
+        return _msgspec_parser(Any, what)
     if annotation is dict or (isclass(annotation) and issubclass(annotation, msgspec.Struct)):
-        return _msgspec_parser(annotation)
-    return _pydantic_parser(_adapter(annotation))
+        return _msgspec_parser(annotation, what)
+    return _pydantic_parser(_adapter(annotation), what)
 
 
 def schema_for(annotation: Any) -> dict[str, Any] | None:
@@ -69,21 +73,21 @@ def _adapter(annotation: Any) -> TypeAdapter[Any]:
         raise SettingsError(f"{annotation!r} cannot be read from JSON: {error}") from None
 
 
-def _msgspec_parser(kind: Any) -> Parser:
+def _msgspec_parser(kind: Any, what: str) -> Parser:
     decode = msgspec.json.Decoder(kind).decode
 
     def parse(payload: bytes) -> Any:
         try:
             return decode(payload)
         except msgspec.ValidationError as error:
-            raise InvalidRequest("the payload is wrong", (field_error(error),)) from None
+            raise InvalidRequest(f"the {what} is wrong", (field_error(error),)) from None
         except (ValueError, RecursionError) as error:
-            raise InvalidRequest("the payload is wrong", (FieldError("", str(error)),)) from None
+            raise InvalidRequest(f"the {what} is wrong", (FieldError("", str(error)),)) from None
 
     return parse
 
 
-def _pydantic_parser(adapter: TypeAdapter[Any]) -> Parser:
+def _pydantic_parser(adapter: TypeAdapter[Any], what: str) -> Parser:
     validate = adapter.validate_json
 
     def parse(payload: bytes) -> Any:
@@ -95,6 +99,6 @@ def _pydantic_parser(adapter: TypeAdapter[Any]) -> Parser:
                 FieldError(pointer(problem["loc"]), problem["msg"])
                 for problem in found[:MAX_ERRORS]
             )
-            raise InvalidRequest("the payload is wrong", errors) from None
+            raise InvalidRequest(f"the {what} is wrong", errors) from None
 
     return parse

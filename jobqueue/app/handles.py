@@ -1,0 +1,70 @@
+"""A job as its producer holds it: look at it, wait for it, cancel it."""
+
+import asyncio
+from collections.abc import Callable
+from typing import Any
+
+from typing_extensions import override
+
+from jobqueue.app.jobs import Jobs, completed
+from jobqueue.model import Job
+
+
+class JobHandle:
+    """One submitted job.
+
+    Attributes:
+        id: the job's id.
+    """
+
+    __slots__ = ("_jobs", "_parse", "id")
+
+    def __init__(self, job_id: str, *, jobs: Jobs, parse: Callable[[Job], Any]) -> None:
+        self.id = job_id
+        self._jobs = jobs
+        self._parse = parse
+
+    @override
+    def __repr__(self) -> str:
+        return f"JobHandle({self.id!r})"
+
+    async def get(self) -> Job:
+        """Everything that is known of the job now.
+
+        Raises:
+            JobNotFound: it is gone: its retention is over.
+        """
+        return await self._jobs.read(self.id)
+
+    async def result(self, timeout: float | None = None) -> Any:  # noqa: ASYNC109 - the message names the job
+        """Wait until the job has ended; what its handler returned.
+
+        The result of a job type of this program is what its handler's annotation says, any
+        other is plain JSON.
+
+        Args:
+            timeout: seconds to wait at most; None: as long as it takes.
+
+        Raises:
+            JobFailed: the job is dead.
+            JobCancelled: it was cancelled.
+            JobNotFound: it is gone: its retention is over.
+            TimeoutError: it had not ended in time; it goes on.
+        """
+        try:
+            async with asyncio.timeout(timeout):
+                job = await self._jobs.ended(self.id)
+        except TimeoutError:
+            raise TimeoutError(
+                f"job {self.id} has not ended within {timeout} s; it goes on"
+            ) from None
+        return self._parse(completed(job))
+
+    async def cancel(self) -> Job:
+        """Cancel the job; in the answer it is cancelled, or still running and told to stop.
+
+        Raises:
+            AlreadyFinished: it has ended.
+            JobNotFound: it is gone: its retention is over.
+        """
+        return await self._jobs.cancel(self.id)

@@ -1,0 +1,163 @@
+"""The use cases of single jobs: submit, read, wait, list, cancel, retry."""
+
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+
+import msgspec
+
+from jobqueue.app.catalog import Catalog
+from jobqueue.app.listing import JobFilter, list_jobs
+from jobqueue.app.requests import JobRequest
+from jobqueue.app.submission import Submitter
+from jobqueue.broker.broker import Broker, Event
+from jobqueue.errors import (
+    AlreadyFinished,
+    JobCancelled,
+    JobFailed,
+    JobNotFound,
+    NotReady,
+    NotRetryable,
+    RedisUnavailable,
+)
+from jobqueue.metrics import JOBS_ENQUEUED, JOBS_FINISHED, queue_label
+from jobqueue.model import Accepted, CancelResult, Job, Outcome, Page, RetryResult, State
+from jobqueue.registry import Registry
+from jobqueue.settings import LimitSettings
+
+RECONNECT_DELAY = 0.5
+"""Seconds before a broken subscription is made again: a Redis restart is not hammered."""
+
+
+class Jobs:
+    """What clients can do with jobs."""
+
+    def __init__(self, broker: Broker, registry: Registry, limits: LimitSettings) -> None:
+        self.limits = limits
+        self._broker = broker
+        self._catalog = Catalog(broker, registry)
+        self._submitter = Submitter(broker, self._catalog, limits)
+
+    async def submit(self, request: JobRequest, *, payload_path: str = "/payload") -> Job:
+        """Enqueue one job; see `Submitter.submit`."""
+        return await self._submitter.submit(request, payload_path=payload_path)
+
+    async def submit_many(self, requests: Sequence[JobRequest]) -> list[Accepted]:
+        """Enqueue all of `requests` or none; see `Submitter.submit_many`."""
+        return await self._submitter.submit_many(requests)
+
+    async def read(self, job_id: str) -> Job:
+        """The job of this id.
+
+        Raises:
+            JobNotFound: there is none.
+        """
+        job = await self._broker.get(job_id)
+        if job is None:
+            raise _not_found(job_id)
+        return job
+
+    async def result(self, job_id: str) -> Job:
+        """The job of this id, which is completed.
+
+        Raises:
+            JobNotFound: there is none.
+            NotReady: it has not ended.
+            JobFailed: it is dead.
+            JobCancelled: it was cancelled.
+        """
+        return completed(await self.read(job_id))
+
+    async def list_jobs(self, wanted: JobFilter, *, limit: int, cursor: str | None) -> Page:
+        """A page of jobs; see `list_jobs`."""
+        return await list_jobs(self._broker, wanted, limit=limit, cursor=cursor)
+
+    async def cancel(self, job_id: str) -> Job:
+        """Cancel a job; in the answer it is cancelled, or still running and told to stop.
+
+        Raises:
+            JobNotFound: there is none.
+            AlreadyFinished: it has ended.
+        """
+        job = await self.read(job_id)
+        match await self._broker.cancel(job_id):
+            case CancelResult.NOT_FOUND:
+                raise _not_found(job_id)
+            case CancelResult.ALREADY_FINISHED:
+                raise AlreadyFinished(f"job {job_id} has ended: there is nothing to cancel")
+            case CancelResult.CANCELLED:
+                label = queue_label(job.queue)
+                JOBS_FINISHED.labels(label, job.type, Outcome.CANCELLED.value).inc()
+                # retention may have removed it already
+                gone = msgspec.structs.replace(job, state=State.CANCELLED)
+                return await self._broker.get(job_id) or gone
+            case CancelResult.REQUESTED:
+                asked = msgspec.structs.replace(job, state=State.ACTIVE, cancel_requested=True)
+                return await self._broker.get(job_id) or asked
+
+    async def retry(self, job_id: str) -> Job:
+        """Queue a dead or cancelled job again under its id.
+
+        Raises:
+            JobNotFound: there is none.
+            NotRetryable: it is neither dead nor cancelled.
+        """
+        match await self._broker.retry(job_id):
+            case RetryResult.NOT_FOUND:
+                raise _not_found(job_id)
+            case RetryResult.NOT_RETRYABLE:
+                raise NotRetryable(
+                    f"job {job_id} is neither dead nor cancelled: only those can be retried"
+                )
+            case RetryResult.QUEUED:
+                job = await self.read(job_id)
+                JOBS_ENQUEUED.labels(queue_label(job.queue), job.type).inc()
+                return job
+
+    async def ended(self, job_id: str) -> Job:
+        """Wait until a job has ended, over outages of Redis too.
+
+        Raises:
+            JobNotFound: it is gone: its retention is over.
+        """
+        while True:
+            try:
+                # subscribed before the look, so that no end falls between the two
+                async with self._broker.events(job_id) as events:
+                    job = await self.read(job_id)
+                    while not job.state.is_final:
+                        await _final_event(events)
+                        job = await self.read(job_id)
+                    return job
+            except RedisUnavailable:
+                await asyncio.sleep(RECONNECT_DELAY)
+
+    def max_attempts(self, job: Job) -> int:
+        """Attempts that a job has in all, as far as its type is known here."""
+        if job.options.max_attempts is not None:
+            return job.options.max_attempts
+        job_type = self._catalog.seen(job.type)
+        return job_type.retry.max_attempts if job_type else self.limits.max_attempts
+
+
+def completed(job: Job) -> Job:
+    """`job`, when it has a result; raises what says why not."""
+    match job.state:
+        case State.COMPLETED:
+            return job
+        case State.DEAD:
+            why = job.failure.message if job.failure else "no reason is known"
+            raise JobFailed(f"job {job.id} is dead ({job.reason}): {why}")
+        case State.CANCELLED:
+            raise JobCancelled(f"job {job.id} was cancelled")
+        case _:
+            raise NotReady(f"job {job.id} is {job.state}: ask again when it has ended")
+
+
+async def _final_event(events: AsyncIterator[Event]) -> None:
+    async for event in events:
+        if event.status.is_final:
+            return
+
+
+def _not_found(job_id: str) -> JobNotFound:
+    return JobNotFound(f"there is no job {job_id!r}: it never was, or its retention is over")

@@ -1,0 +1,99 @@
+"""The use cases behind the HTTP API: jobs, their documents, and what operators look at."""
+
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import msgspec
+
+from jobqueue.app.jobs import Jobs
+from jobqueue.broker.broker import Broker
+from jobqueue.errors import DocumentGone, JobNotFound
+from jobqueue.model import QueueStats, WorkerInfo
+from jobqueue.registry import Registry
+from jobqueue.settings import Settings
+from jobqueue.storage.base import Download, Storage
+
+SILENT_AFTER = 15.0
+"""Seconds without a beat after which a worker is shown as unhealthy: three beats are missing."""
+
+
+class DocumentInfo(msgspec.Struct, frozen=True):
+    """A stored document, as its job's result describes it.
+
+    Attributes:
+        link: where a client may fetch it directly; None: only through this process.
+    """
+
+    key: str
+    filename: str
+    content_type: str
+    bytes: int
+    link: str | None = None
+
+
+class Operations(Jobs):
+    """What clients and operators can do, on one broker and one storage."""
+
+    def __init__(
+        self, broker: Broker, registry: Registry, settings: Settings, storage: Storage
+    ) -> None:
+        super().__init__(broker, registry, settings.limits)
+        self._storage = storage
+        self._link_expiry = settings.storage.link_expiry
+
+    async def document(self, job_id: str) -> DocumentInfo:
+        """The document that a job made.
+
+        Raises:
+            JobNotFound: there is no such job, or its kind makes no document.
+            NotReady: it has not ended.
+            JobFailed: it is dead.
+            JobCancelled: it was cancelled.
+            DocumentGone: the document was removed.
+            StorageUnavailable: the storage does not answer.
+        """
+        job = await self.result(job_id)
+        try:
+            document = msgspec.json.decode(job.result or b"null", type=DocumentInfo)
+        except msgspec.ValidationError:
+            raise JobNotFound(
+                f"job {job_id} made no document: its result is at /api/v1/jobs/{job_id}/result"
+            ) from None
+        if await self._storage.head(document.key) is None:
+            raise _gone(document)
+        link = await self._storage.link(
+            document.key, filename=document.filename, expires=self._link_expiry
+        )
+        return msgspec.structs.replace(document, link=link)
+
+    @asynccontextmanager
+    async def open_document(self, document: DocumentInfo) -> AsyncIterator[Download]:
+        """The bytes of a document.
+
+        Raises:
+            DocumentGone: it was removed.
+            StorageUnavailable: the storage does not answer.
+        """
+        try:
+            async with self._storage.open(document.key) as download:
+                yield download
+        except FileNotFoundError:
+            raise _gone(document) from None
+
+    async def stats(self) -> list[QueueStats]:
+        """Jobs by state, of each queue."""
+        return await self._broker.stats()
+
+    async def workers(self) -> list[WorkerInfo]:
+        """Every worker that beat lately."""
+        return await self._broker.workers()
+
+
+def is_healthy(worker: WorkerInfo) -> bool:
+    """Whether a worker has beaten as it should."""
+    return time.time() * 1000 - worker.last_beat_at_ms < SILENT_AFTER * 1000
+
+
+def _gone(document: DocumentInfo) -> DocumentGone:
+    return DocumentGone(f"the document {document.filename!r} was removed from the storage")
