@@ -1,0 +1,93 @@
+"""Keeps the leases of running jobs alive, from a thread of its own.
+
+A handler that blocks the event loop cannot renew anything; this thread can.
+"""
+
+import asyncio
+import threading
+import time
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING
+
+import structlog
+
+from jobqueue.broker.consumer import Lease
+from jobqueue.broker.leases import LeaseRenewer
+from jobqueue.errors import Unavailable
+from jobqueue.worker.attempt import Stop
+
+if TYPE_CHECKING:
+    from jobqueue.worker.attempt import Attempt
+    from jobqueue.worker.pool import Pool
+
+RETRY_SHARE = 0.2
+"""Share of the usual interval after which a failed renewal is tried again."""
+
+JOIN_TIMEOUT = 1.0
+"""Seconds that a closing process waits for a renewal that is under way."""
+
+_log = structlog.get_logger(__name__)
+
+
+class Keeper:
+    """Renews what the pools hold every third of a lease.
+
+    It never renews a job past its own deadline and a grace: a handler that hangs for ever
+    loses its job to another worker.
+    """
+
+    def __init__(self, pools: "Sequence[Pool]", renewer: LeaseRenewer, *, lease: float) -> None:
+        self._pools = pools
+        self._renewer = renewer
+        self._interval = lease / 3
+        self._loop = asyncio.get_running_loop()
+        self._stopped = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="lease-keeper", daemon=True)
+
+    def start(self) -> None:
+        """Start the thread."""
+        self._thread.start()
+
+    async def close(self) -> None:
+        """End the thread and its connection; one that hangs in a call is left to the exit."""
+        self._stopped.set()
+        await asyncio.to_thread(self._thread.join, JOIN_TIMEOUT)
+
+    def _run(self) -> None:
+        pause = self._interval
+        while not self._stopped.wait(pause):
+            pause = self._interval
+            attempts = self._to_renew()
+            if attempts and not self._renew(attempts):
+                pause *= RETRY_SHARE
+        self._renewer.close()
+
+    def _to_renew(self) -> "dict[str, Attempt]":
+        now = time.monotonic()  # the loop's own clock
+        return {
+            job_id: attempt
+            for pool in self._pools
+            for job_id, attempt in pool.held.copy().items()  # one step: the loop goes on meanwhile
+            if attempt.lease_until > now
+        }
+
+    def _renew(self, attempts: "dict[str, Attempt]") -> bool:
+        leases = [Lease(job_id, attempt.job.token) for job_id, attempt in attempts.items()]
+        try:
+            renewal = self._renewer.renew(leases)
+        except Unavailable as error:
+            _log.warning("leases_not_renewed", jobs=len(leases), error=str(error))
+            return False
+        self._tell(attempts, renewal.lost, Stop.LOST)
+        self._tell(attempts, renewal.cancelled, Stop.CANCEL)
+        return True
+
+    def _tell(self, attempts: "dict[str, Attempt]", ids: Iterable[str], why: Stop) -> None:
+        concerned = [attempts[job_id] for job_id in ids]
+        if concerned:
+            self._loop.call_soon_threadsafe(_stop_all, concerned, why)
+
+
+def _stop_all(attempts: "list[Attempt]", why: Stop) -> None:
+    for attempt in attempts:
+        attempt.stop(why)

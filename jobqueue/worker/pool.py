@@ -1,0 +1,168 @@
+"""One queue's pool: its slots, and what is in them."""
+
+import asyncio
+from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
+from time import monotonic
+
+import structlog
+
+from jobqueue.metrics import OTHER
+from jobqueue.model import ClaimedJob, Outcome, PoolInfo, Progress, Settled, Verdict
+from jobqueue.registry import JobType, Registry
+from jobqueue.retry import Retry
+from jobqueue.settings import LimitSettings
+from jobqueue.worker import verdicts
+from jobqueue.worker.attempt import Attempt, Bench, Stop
+from jobqueue.worker.deadlines import Deadlines
+from jobqueue.worker.gate import Gate
+from jobqueue.worker.meters import Meters
+from jobqueue.worker.outbox import Outbox
+
+CRASHES_UNTIL_ALONE = 2
+"""Crashes after which a job runs alone: the first may have been a neighbour's fault."""
+
+_log = structlog.get_logger(__name__)
+
+
+class Pool:
+    """Starts claimed jobs, and collects their verdicts until Redis has taken them.
+
+    Attributes:
+        held: attempts by job id, from their claim until their verdict is settled; the
+            lease keeper renews exactly these.
+        outbox: verdicts that are not settled yet.
+        closed: no job starts here any more; what arrives goes back.
+        changed: set when the fetcher should look again.
+    """
+
+    def __init__(
+        self,
+        queue: str,
+        slots: int,
+        *,
+        registry: Registry,
+        limits: LimitSettings,
+        gate: Gate,
+        deadlines: Deadlines,
+        report: Callable[[str, Progress], None],
+        on_stuck: Callable[[], None],
+    ) -> None:
+        self.queue = queue
+        self.slots = slots
+        self.held: dict[str, Attempt] = {}
+        self.outbox = Outbox()
+        self.meters = Meters(queue)
+        self.closed = False
+        self.changed = asyncio.Event()
+        self._busy = 0
+        self._registry = registry
+        self._default_retry = Retry(max_attempts=limits.max_attempts)
+        self._gate = gate
+        self._on_stuck = on_stuck
+        self._bench = Bench(
+            deadlines=deadlines,
+            gate=gate,
+            end=self._end,
+            report=report,
+            stuck=self._give_up,
+            result_limit=limits.result,
+        )
+
+    @property
+    def free(self) -> int:
+        """Slots that a claim may fill now."""
+        return 0 if self.closed or self._gate.closed else self.slots - self._busy
+
+    @property
+    def idle(self) -> bool:
+        """Nothing runs and nothing is left to settle."""
+        return not self._busy and not self.held and not len(self.outbox)
+
+    def info(self) -> PoolInfo:
+        """The pool as its worker's beat describes it."""
+        jobs = tuple(job_id for job_id, attempt in self.held.items() if not attempt.ended)
+        return PoolInfo(self.queue, self.slots, self._busy, jobs)
+
+    def take(self, jobs: Iterable[ClaimedJob]) -> list[Attempt]:
+        """Give slots to claimed jobs; the caller launches the attempts that come back.
+
+        Jobs that cannot start here get their verdict at once.
+        """
+        return [attempt for job in jobs if (attempt := self._admit(job))]
+
+    def launch(self, attempts: Iterable[Attempt]) -> None:
+        """Start the handlers."""
+        for attempt in attempts:
+            self.meters.started(attempt.job.type, attempt.job.waited_ms)
+            if attempt.job.crashes >= CRASHES_UNTIL_ALONE:
+                attempt.start_alone()
+            else:
+                attempt.start()
+
+    def settled(self, sent: Sequence[Verdict], answers: Sequence[Settled]) -> None:
+        """Redis has answered: these jobs are no longer held."""
+        ended: Counter[tuple[str, Outcome]] = Counter()
+        stale = 0
+        for verdict, answer in zip(sent, answers, strict=True):
+            attempt = self._release(verdict.id, verdict.token)
+            if answer is Settled.STALE:
+                stale += 1
+                _log.info("verdict_stale", job=verdict.id, outcome=verdict.outcome.value)
+            else:
+                ended[attempt.job.type if attempt else OTHER, verdict.outcome] += 1
+        self.meters.settled(ended)
+        if stale:
+            self.meters.stale(stale)
+
+    def _admit(self, job: ClaimedJob) -> Attempt | None:
+        if self.free <= 0:
+            self.outbox.add(verdicts.returned(job))
+            return None
+        job_type = self._registry.get(job.type)
+        if job_type is None or job_type.handler is None:
+            self._refuse(job, job_type)
+            return None
+        if earlier := self.held.get(job.id):  # Redis has given it out anew
+            earlier.stop(Stop.LOST)
+        attempt = Attempt(job, job_type, job_type.handler, self._bench)
+        self.held[job.id] = attempt
+        self._busy += 1
+        self._gate.enter()
+        if job.crashes >= CRASHES_UNTIL_ALONE:
+            self._gate.close()
+        return attempt
+
+    def _refuse(self, job: ClaimedJob, job_type: JobType | None) -> None:
+        retry = job_type.retry if job_type else self._default_retry
+        _log.warning("unknown_job_type", job=job.id, type=job.type, attempt=job.attempt)
+        self.outbox.add(verdicts.unknown_type(job, retry))
+
+    def _end(self, attempt: Attempt, verdict: Verdict | None) -> None:
+        """An attempt ended: its slot is free, its verdict goes with the next call."""
+        self._busy -= 1
+        self._gate.leave()
+        if attempt.has_started:
+            self.meters.ran(attempt.job.type, monotonic() - attempt.started_at)
+        if verdict is None:
+            self._release(attempt.job.id, attempt.job.token)
+        else:
+            self.outbox.add(verdict)
+        self.changed.set()
+
+    def _release(self, job_id: str, token: str) -> Attempt | None:
+        """Stop holding a delivery, but not a later one of the same job."""
+        attempt = self.held.get(job_id)
+        if attempt is None or attempt.job.token != token:
+            return None
+        return self.held.pop(job_id)
+
+    def _give_up(self, attempt: Attempt) -> None:
+        """A handler ignored its cancellation: it goes on, its job does not wait for it."""
+        _log.error(
+            "handler_ignores_cancellation",
+            job=attempt.job.id,
+            type=attempt.job.type,
+            stopped=attempt.stopped.value if attempt.stopped else None,
+        )
+        self._on_stuck()

@@ -1,0 +1,30 @@
+"""The worker's own pulse: how late its loop runs, and its gauges."""
+
+import asyncio
+from time import monotonic
+from typing import TYPE_CHECKING
+
+from jobqueue.metrics import LAST_CLAIM_AGE, LOOP_LAG, WORKER_SLOTS, queue_label
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from jobqueue.worker.fetcher import Fetcher
+    from jobqueue.worker.pool import Pool
+
+TICK = 0.5
+"""Seconds between two looks: a handler that blocks the loop for longer shows for certain."""
+
+
+async def pulse(pools: "Sequence[tuple[Pool, Fetcher]]") -> None:
+    """Measure the loop's lag and set the gauges of all pools, for ever."""
+    while True:
+        expected = monotonic() + TICK
+        await asyncio.sleep(TICK)
+        LOOP_LAG.observe(max(monotonic() - expected, 0))
+        for pool, fetcher in pools:
+            label = queue_label(pool.queue)
+            busy = pool.info().busy
+            WORKER_SLOTS.labels(label, "busy").set(busy)
+            WORKER_SLOTS.labels(label, "free").set(max(pool.slots - busy, 0))
+            LAST_CLAIM_AGE.labels(label).set(fetcher.claim_age)

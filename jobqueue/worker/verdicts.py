@@ -1,0 +1,119 @@
+"""What an attempt's end means for its job: pure, no I/O."""
+
+import traceback
+from typing import Any
+
+import msgspec
+from pydantic import BaseModel
+
+from jobqueue.errors import Snooze, Unrecoverable
+from jobqueue.model import ClaimedJob, Failure, Outcome, Verdict
+from jobqueue.retry import Retry
+
+MAX_MESSAGE = 2000
+"""Characters of an error message that are kept: a job's status stays readable in a list."""
+
+MAX_CODE = 100
+"""Characters of an error code that are kept; a code is a word, not a text."""
+
+MAX_TRACEBACK = 8192
+"""Characters of a traceback that are kept, its end first: that is where the error is."""
+
+NULL = b"null"
+"""The result of a handler that returns nothing."""
+
+
+def completed(job: ClaimedJob, value: Any, *, limit: int) -> Verdict:
+    """The handler returned `value`; dead when that is no JSON or over `limit` bytes."""
+    if value is None:
+        return Verdict(job.id, job.token, Outcome.COMPLETED, result=NULL)
+    try:
+        result = _encode(value)
+    except Exception as error:  # noqa: BLE001 - whatever a user's value raises, it is no result
+        return dead(job, "result_not_json", f"the handler's return value is not JSON: {error}")
+    if len(result) > limit:
+        message = (
+            f"the result has {len(result)} bytes, the limit is {limit} (limits.result): "
+            "store it elsewhere and return where it is"
+        )
+        return dead(job, "result_too_large", message)
+    return Verdict(job.id, job.token, Outcome.COMPLETED, result=result)
+
+
+def failed(job: ClaimedJob, retry: Retry, error: BaseException) -> Verdict:
+    """The handler raised: what it asked for, else another attempt while there are any."""
+    if isinstance(error, Snooze):
+        delay = max(round(error.delay * 1000), 0)
+        return Verdict(job.id, job.token, Outcome.SNOOZE, delay_ms=delay)
+    if isinstance(error, Unrecoverable):
+        return dead(job, error.code, str(error))
+    return try_again(job, retry, _failure(job, error), reason="attempts_exhausted")
+
+
+def timed_out(job: ClaimedJob, retry: Retry, timeout: float) -> Verdict:
+    """The attempt was stopped at its deadline, `timeout` seconds after its start."""
+    failure = Failure("timeout", f"stopped after {timeout:g} s", attempt=job.attempt)
+    return try_again(job, retry, failure, reason="timeout")
+
+
+def unknown_type(job: ClaimedJob, retry: Retry) -> Verdict:
+    """This worker has no handler for the job; a newer one may."""
+    message = f"no handler for job type {job.type!r} in this worker: start one that has it"
+    failure = Failure("unknown_type", message, attempt=job.attempt)
+    return try_again(job, retry, failure, reason="unknown_type")
+
+
+def undecodable(job: ClaimedJob, error: Exception) -> Verdict:
+    """The payload is not what the type takes; no attempt can change that."""
+    return dead(job, "undecodable_payload", f"{type(error).__name__}: {error}")
+
+
+def returned(job: ClaimedJob) -> Verdict:
+    """The job goes back to its lane as it came, nothing spent."""
+    return Verdict(job.id, job.token, Outcome.RETURNED)
+
+
+def cancelled(job: ClaimedJob) -> Verdict:
+    """Somebody cancelled the job while it ran."""
+    return Verdict(job.id, job.token, Outcome.CANCELLED, reason="cancelled")
+
+
+def dead(job: ClaimedJob, reason: str, message: str) -> Verdict:
+    """Nothing is left to try."""
+    code = reason[:MAX_CODE]
+    failure = Failure(code, message[:MAX_MESSAGE], attempt=job.attempt)
+    return Verdict(job.id, job.token, Outcome.DEAD, failure=failure, reason=code)
+
+
+def try_again(job: ClaimedJob, retry: Retry, failure: Failure, *, reason: str) -> Verdict:
+    """A failed attempt: after the backoff again, or dead with `reason` when it was the last."""
+    if job.attempt >= (job.options.max_attempts or retry.max_attempts):
+        return Verdict(job.id, job.token, Outcome.DEAD, failure=failure, reason=reason)
+    delay = (job.options.backoff or retry.backoff).seconds(job.attempt)
+    return Verdict(job.id, job.token, Outcome.RETRY, delay_ms=round(delay * 1000), failure=failure)
+
+
+def _encode(value: Any) -> bytes:
+    if isinstance(value, BaseModel):
+        return value.model_dump_json().encode()
+    return msgspec.json.encode(value, enc_hook=_dump)
+
+
+def _dump(value: Any) -> Any:
+    """What msgspec does not know by itself: pydantic models inside other values."""
+    if isinstance(value, BaseModel):
+        return value.model_dump(mode="json")
+    raise TypeError(f"{type(value).__name__} has no JSON form")
+
+
+def _failure(job: ClaimedJob, error: BaseException) -> Failure:
+    code = getattr(error, "code", None)
+    name = type(error).__name__
+    frames = error.__traceback__.tb_next if error.__traceback__ else None  # ours says nothing
+    lines = traceback.format_exception(type(error), error, frames)
+    return Failure(
+        code=(code if isinstance(code, str) and code else name)[:MAX_CODE],
+        message=(str(error) or name)[:MAX_MESSAGE],
+        attempt=job.attempt,
+        traceback="".join(lines)[-MAX_TRACEBACK:],
+    )

@@ -1,0 +1,260 @@
+"""All pools of one process, and what they share.
+
+run:   keeper, presence, cancellations, progress, pulse   around   one fetcher a pool
+drain: claim no more → running jobs get their time → cancel → hand back → sign off
+"""
+
+import asyncio
+import os
+import secrets
+import socket
+import time
+from collections.abc import Coroutine, Iterable, Iterator, Mapping, Sequence
+from time import monotonic
+from typing import Any, NamedTuple
+
+import structlog
+
+from jobqueue.broker.broker import Broker
+from jobqueue.broker.consumer import Consumer
+from jobqueue.model import WorkerInfo
+from jobqueue.registry import Registry
+from jobqueue.settings import LimitSettings, WorkerSettings
+from jobqueue.worker.attempt import Attempt, Stop
+from jobqueue.worker.deadlines import Deadlines
+from jobqueue.worker.fetcher import Fetcher
+from jobqueue.worker.gate import Gate
+from jobqueue.worker.keeper import Keeper
+from jobqueue.worker.pool import Pool
+from jobqueue.worker.presence import Presence
+from jobqueue.worker.progress import ProgressReporter
+from jobqueue.worker.pulse import pulse
+
+STOP_GRACE = 2.0
+"""Seconds that handlers get to clean up after the drain has run out."""
+
+FLUSH_GRACE = 2.0
+"""Seconds for the last verdicts after that; together with `STOP_GRACE` less than the 5 s
+that a container's stop timeout is longer than the drain."""
+
+_log = structlog.get_logger(__name__)
+
+
+class _Line(NamedTuple):
+    """A queue and all that serves it."""
+
+    pool: Pool
+    consumer: Consumer
+    fetcher: Fetcher
+    reporter: ProgressReporter
+
+
+class Worker:
+    """Runs jobs until it is told to drain.
+
+    Args:
+        queues: slots of each queue.
+        roles: of the whole process, for its beat.
+
+    Attributes:
+        id: names this incarnation; never used twice.
+        draining: set once no more jobs are claimed.
+        stuck: a handler ignores its cancellation, and the process must not live on.
+    """
+
+    def __init__(
+        self,
+        worker_id: str,
+        consumers: Mapping[str, Consumer],
+        *,
+        broker: Broker,
+        registry: Registry,
+        settings: WorkerSettings,
+        limits: LimitSettings,
+        queues: Mapping[str, int],
+        roles: Iterable[str],
+        version: str,
+    ) -> None:
+        self.id = worker_id
+        self.draining = asyncio.Event()
+        self.stuck = False
+        self._broker = broker
+        self._registry = registry
+        self._drain_time = settings.drain
+        self._limits = limits
+        self._roles = tuple(sorted(roles))
+        self._version = version
+        self._started_at_ms = round(time.time() * 1000)
+        self._gate = Gate()
+        self._deadlines = Deadlines()
+        self._lines = [self._line(consumers[queue], queue, queues[queue]) for queue in consumers]
+        self._keeper = Keeper(
+            [line.pool for line in self._lines],
+            broker.lease_renewer(lease=settings.lease),
+            lease=settings.lease,
+        )
+        types = [entry.info() for entry in registry if entry.handler and entry.queue in queues]
+        self._presence = Presence(broker, list(consumers.values()), types, self.info)
+
+    @classmethod
+    async def open(
+        cls,
+        broker: Broker,
+        registry: Registry,
+        *,
+        settings: WorkerSettings,
+        limits: LimitSettings,
+        queues: Mapping[str, int],
+        roles: Iterable[str],
+        version: str,
+    ) -> "Worker":
+        """A worker that has introduced itself to its queues.
+
+        Raises:
+            RedisUnavailable: Redis does not answer.
+        """
+        name = settings.id or f"{socket.gethostname()}-{os.getpid()}"
+        worker_id = f"{name}-{secrets.token_hex(4)}"
+        consumers = {
+            queue: await broker.consumer(queue, worker_id=worker_id, lease=settings.lease)
+            for queue in sorted(queues)
+        }
+        return cls(
+            worker_id,
+            consumers,
+            broker=broker,
+            registry=registry,
+            settings=settings,
+            limits=limits,
+            queues=queues,
+            roles=roles,
+            version=version,
+        )
+
+    async def run(self) -> None:
+        """Work until the drain is over."""
+        _log.info("worker_started", worker=self.id, queues=self._slots())
+        self._keeper.start()
+        try:
+            async with asyncio.TaskGroup() as group:
+                helpers = [group.create_task(helper) for helper in self._helpers()]
+                await self._run_pools()
+                for helper in helpers:
+                    helper.cancel()
+        finally:
+            await self._keeper.close()
+            self._deadlines.close()
+        _log.info("worker_stopped", worker=self.id)
+
+    def drain(self) -> None:
+        """Claim no more; `run` ends when the jobs have, or their time is up."""
+        self.draining.set()
+
+    def info(self) -> WorkerInfo:
+        """The worker as it describes itself."""
+        meters = [line.pool.meters for line in self._lines]
+        return WorkerInfo(
+            id=self.id,
+            host=socket.gethostname(),
+            pid=os.getpid(),
+            roles=self._roles,
+            version=self._version,
+            pools=tuple(line.pool.info() for line in self._lines),
+            processed=sum(meter.processed for meter in meters),
+            failed=sum(meter.failed for meter in meters),
+            started_at_ms=self._started_at_ms,
+        )
+
+    def problem(self) -> str | None:
+        """A fetcher that hangs although Redis answers; never an idle queue or an outage."""
+        if not self._presence.redis_reachable:
+            return None
+        return next((hang for line in self._lines if (hang := line.fetcher.overdue())), None)
+
+    def _line(self, consumer: Consumer, queue: str, slots: int) -> _Line:
+        reporter = ProgressReporter(consumer)
+        pool = Pool(
+            queue,
+            slots,
+            registry=self._registry,
+            limits=self._limits,
+            gate=self._gate,
+            deadlines=self._deadlines,
+            report=reporter.report,
+            on_stuck=self._give_up_process,
+        )
+        fetcher = Fetcher(pool, consumer)
+        self._gate.when_opened(fetcher.reopened)
+        return _Line(pool, consumer, fetcher, reporter)
+
+    def _helpers(self) -> Iterator[Coroutine[Any, Any, None]]:
+        """What runs beside the pools and ends with them."""
+        yield self._presence.beat()
+        yield self._presence.publish_types()
+        yield self._heed_cancellations()
+        yield pulse([(line.pool, line.fetcher) for line in self._lines])
+        for line in self._lines:
+            yield line.reporter.run(line.pool)
+
+    async def _run_pools(self) -> None:
+        async with asyncio.TaskGroup() as group:
+            fetchers = [group.create_task(line.fetcher.run()) for line in self._lines]
+            group.create_task(self._drain(fetchers))
+
+    async def _drain(self, fetchers: Sequence[asyncio.Task[None]]) -> None:
+        await self.draining.wait()
+        _log.info("worker_draining", worker=self.id, running=self._gate.busy)
+        end = monotonic() + self._drain_time
+        for line in self._lines:
+            line.fetcher.close()
+        if not await self._empty_within(self._drain_time):
+            _log.warning("drain_over", worker=self.id, running=self._gate.busy)
+            await self._hand_back()
+        await self._flush(fetchers, max(end - monotonic(), 0) + FLUSH_GRACE)
+
+    async def _empty_within(self, seconds: float) -> bool:
+        """Whether all attempts end in time."""
+        try:
+            async with asyncio.timeout(seconds):
+                await self._gate.down_to(0)
+        except TimeoutError:
+            return False
+        return True
+
+    async def _hand_back(self) -> None:
+        """Stop what still runs; it goes back unspent, whatever its handler does."""
+        for attempt in self._running():
+            attempt.stop(Stop.SHUTDOWN)
+        if not await self._empty_within(STOP_GRACE):
+            for attempt in self._running():
+                attempt.give_up()
+
+    async def _flush(self, fetchers: Sequence[asyncio.Task[None]], seconds: float) -> None:
+        """Let the fetchers settle the last verdicts, and leave when Redis does not take them."""
+        _, late = await asyncio.wait(fetchers, timeout=seconds)
+        if late:
+            unsettled = sum(len(line.pool.outbox) for line in self._lines)
+            _log.error("stopped_without_redis", worker=self.id, unsettled=unsettled)
+        for fetcher in late:
+            fetcher.cancel()
+
+    async def _heed_cancellations(self) -> None:
+        async for job_id in self._broker.cancellations():
+            for line in self._lines:
+                if attempt := line.pool.held.get(job_id):
+                    attempt.stop(Stop.CANCEL)
+
+    def _running(self) -> list[Attempt]:
+        return [
+            attempt
+            for line in self._lines
+            for attempt in line.pool.held.values()
+            if not attempt.ended
+        ]
+
+    def _give_up_process(self) -> None:
+        self.stuck = True
+        self.drain()
+
+    def _slots(self) -> dict[str, int]:
+        return {line.pool.queue: line.pool.slots for line in self._lines}
