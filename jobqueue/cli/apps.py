@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from jobqueue.app import JobQueue
+from jobqueue.app.queue import JobQueue
 
 
 def load_app(

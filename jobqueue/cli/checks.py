@@ -3,14 +3,12 @@
 import asyncio
 import shutil
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from collections.abc import Awaitable, Callable
 
 import msgspec
 
+from jobqueue.app.opening import EMBEDDED, open_broker
 from jobqueue.broker.broker import Broker, ServerInfo
-from jobqueue.broker.connections import Connections
-from jobqueue.broker.embedded import EmbeddedRedis
 from jobqueue.broker.server_process import MINIMUM_VERSION
 from jobqueue.cli import show
 from jobqueue.errors import JobqueueError
@@ -19,8 +17,6 @@ from jobqueue.render.options import PdfOptions
 from jobqueue.render.pool import RenderPool
 from jobqueue.settings import Settings
 from jobqueue.storage.factory import make_storage
-
-EMBEDDED = "embedded:"
 
 REAPER_SILENCE = 10.0
 """Seconds without a pass, of which there is one a second, after which nobody reaps."""
@@ -58,7 +54,7 @@ def warning(name: str, detail: str, fix: str | None = None) -> Finding:
 async def check_redis(settings: Settings) -> list[Finding]:
     """Connect to Redis and read how it is set up."""
     try:
-        async with _broker(settings) as broker:
+        async with open_broker(settings) as broker:
             info = await broker.server_info()
             return [
                 _version(info, settings),
@@ -69,27 +65,6 @@ async def check_redis(settings: Settings) -> list[Finding]:
     except JobqueueError as error:
         fix = None if settings.redis.url == EMBEDDED else "start it there, or set redis.url"
         return [Finding("redis", ok=False, detail=str(error), fix=fix)]
-
-
-@asynccontextmanager
-async def _broker(settings: Settings) -> AsyncIterator[Broker]:
-    url, embedded = settings.redis.url, None
-    if url == EMBEDDED:
-        embedded = EmbeddedRedis(settings.data_dir)
-        url = await embedded.start()
-    try:
-        broker = Broker(
-            await Connections.open(url),
-            namespace=settings.redis.namespace,
-            retention=settings.retention,
-        )
-        try:
-            yield broker
-        finally:
-            await broker.close()
-    finally:
-        if embedded:
-            await embedded.close()
 
 
 def _version(info: ServerInfo, settings: Settings) -> Finding:

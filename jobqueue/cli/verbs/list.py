@@ -1,6 +1,8 @@
 """`jobqueue list`: jobs, state by state."""
 
 from collections.abc import Sequence
+from itertools import groupby
+from operator import itemgetter
 
 import click
 from rich.table import Table
@@ -12,16 +14,8 @@ from jobqueue.cli.verb import Verb, json_option
 from jobqueue.client import Client, JobDocument, JobList
 from jobqueue.model import STATE_ALIASES, State, parse_state
 
-ORDER = (
-    State.ACTIVE,
-    State.QUEUED,
-    State.SCHEDULED,
-    State.BLOCKED,
-    State.DEAD,
-    State.COMPLETED,
-    State.CANCELLED,
-)
-"""What needs a look first, first."""
+MAX_PAGE = 100
+"""Jobs that the service gives at once."""
 
 
 def _state(_context: click.Context, _parameter: click.Parameter, name: str | None) -> State | None:
@@ -44,9 +38,9 @@ def _state(_context: click.Context, _parameter: click.Parameter, name: str | Non
     default=20,
     show_default=True,
     metavar="N",
-    help="Jobs of each state at most.",
+    help="Jobs at most.",
 )
-@click.option("--cursor", metavar="CURSOR", help="Go on where a list with --state ended.")
+@click.option("--cursor", metavar="CURSOR", help="Go on where the last list ended.")
 @json_option
 @remote_options
 def command(
@@ -65,54 +59,39 @@ def command(
     Waiting jobs come in the order in which they will run, finished ones with
     the newest first.
     """
-    if cursor and not state:
-        raise click.UsageError("--cursor goes on with one state: give --state too")
-    filters = {"type": job_type, "queue": queue, "tag": tag}
 
-    async def lists(client: Client) -> dict[State, JobList]:
-        return {
-            one: await _collect(client, one, filters, limit=limit, cursor=cursor)
-            for one in ([state] if state else ORDER)
-        }
+    async def collect(client: Client) -> JobList:
+        """Up to `limit` jobs: a page of a filtered list may be short before the end."""
+        found = JobList(jobs=[], cursor=cursor)
+        while True:
+            page = await client.list_jobs(
+                state=state,
+                type=job_type,
+                queue=queue,
+                tag=tag,
+                limit=min(limit - len(found["jobs"]), MAX_PAGE),
+                cursor=found["cursor"],
+            )
+            found = JobList(jobs=found["jobs"] + page["jobs"], cursor=page["cursor"])
+            if found["cursor"] is None or len(found["jobs"]) >= limit:
+                return found
 
-    found = remote.run(lists)
+    found = remote.run(collect)
     if as_json:
-        jobs = [job for page in found.values() for job in page["jobs"]]
-        show.print_json({"jobs": jobs, "cursor": found[state]["cursor"] if state else None})
+        show.print_json(found)
     else:
         _print(found)
 
 
-async def _collect(
-    client: Client,
-    state: State,
-    filters: dict[str, str | None],
-    *,
-    limit: int,
-    cursor: str | None,
-) -> JobList:
-    """Up to `limit` jobs: a page of a filtered list may be short, or empty, before the end."""
-    jobs: list[JobDocument] = []
-    while True:
-        page = await client.list_jobs(
-            state=state, limit=limit - len(jobs), cursor=cursor, **filters
-        )
-        jobs += page["jobs"]
-        cursor = page["cursor"]
-        if cursor is None or len(jobs) >= limit:
-            return JobList(jobs=jobs, cursor=cursor)
-
-
-def _print(found: dict[State, JobList]) -> None:
+def _print(found: JobList) -> None:
+    """The jobs below their state, which is a heading since ids are long."""
     console = show.output()
-    shown = {state: page for state, page in found.items() if page["jobs"]}
-    for state, page in shown.items():
+    for state, jobs in groupby(found["jobs"], key=itemgetter("state")):
         console.print(show.state(state))
-        console.print(_table(page["jobs"]))
-        if page["cursor"]:
-            more = f"jobqueue list --state {state} --cursor {page['cursor']}"
-            show.notes().print(f"  more: {more}")
-    if not shown:
+        console.print(_table(list(jobs)))
+    if found["cursor"]:
+        show.notes().print(f"for more, the same with --cursor {found['cursor']}")
+    elif not found["jobs"]:
         show.notes().print("no jobs")
 
 

@@ -5,7 +5,7 @@ import asyncio
 import click
 import structlog
 
-from jobqueue.app import JobQueue
+from jobqueue.app.queue import JobQueue
 from jobqueue.cli.apps import load_app
 from jobqueue.cli.configuration import Configuration, settings_options
 from jobqueue.cli.loop import loop_factory
