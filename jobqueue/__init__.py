@@ -1,6 +1,8 @@
 """A reliable job queue on Redis and an HTML-to-PDF report service, in one asyncio program."""
 
-from jobqueue.app import JobHandle, JobQueue
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
 from jobqueue.context import JobContext
 from jobqueue.errors import (
     AlreadyFinished,
@@ -18,7 +20,10 @@ from jobqueue.errors import (
 )
 from jobqueue.model import Job, Priority, State
 from jobqueue.retry import Backoff, Retry
-from jobqueue.settings import Settings
+
+if TYPE_CHECKING:
+    from jobqueue.app import JobHandle, JobQueue
+    from jobqueue.settings import Settings
 
 __all__ = [
     "AlreadyFinished",
@@ -43,3 +48,17 @@ __all__ = [
     "UnknownType",
     "Unrecoverable",
 ]
+
+_LOADED_ON_USE = {
+    "JobHandle": "jobqueue.app",
+    "JobQueue": "jobqueue.app",
+    "Settings": "jobqueue.settings",
+}
+"""They need Redis' client and pydantic: half a second that clients of the HTTP API, and
+`jobqueue --help`, do not wait for."""
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _LOADED_ON_USE:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(_LOADED_ON_USE[name]), name)
