@@ -1,0 +1,134 @@
+"""The real command as a process, and a real service for it to talk to."""
+
+import os
+import socket
+import subprocess
+import sys
+import tempfile
+import urllib.request
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Protocol
+
+import pytest
+
+from tests.support.process import running
+
+REPOSITORY = Path(__file__).parents[2]
+
+APP = '''
+import asyncio
+from jobqueue import JobContext, JobQueue, Retry
+
+app = JobQueue()
+
+
+@app.job("echo")
+async def echo(job: JobContext, payload: dict) -> dict:
+    """Give back what came."""
+    return payload
+
+
+@app.job("count", timeout=60)
+async def count(job: JobContext, payload: dict) -> str:
+    """Count up to 100 in steps of 25, as fast or slowly as asked."""
+    for percent in (25, 50, 75):
+        job.progress(percent, f"counted to {percent}")
+        await asyncio.sleep(payload["pause"])
+    return "counted"
+
+
+@app.job("fail", retry=Retry(max_attempts=1))
+async def fail(job: JobContext, payload: dict) -> None:
+    """Fail with a message that would harm a terminal."""
+    raise ValueError("bad \\x1b[31mthing\\nin two lines")
+'''
+
+
+class Cli(Protocol):
+    """Runs `jobqueue`."""
+
+    def __call__(
+        self, *arguments: str, stdin: str = "", **environ: str
+    ) -> subprocess.CompletedProcess[str]:
+        """Run it with these arguments to its end."""
+        ...
+
+
+def clean_environ() -> dict[str, str]:
+    """This process's environment without what would change the command's settings."""
+    ours = ("JOBQUEUE_", "REDIS_", "WORKER_")
+    return {
+        **{name: value for name, value in os.environ.items() if not name.startswith(ours)},
+        "PYTHONPATH": str(REPOSITORY),
+    }
+
+
+def command(*arguments: str) -> list[str]:
+    """The command line that runs `jobqueue` from this checkout."""
+    return [sys.executable, "-m", "jobqueue", *arguments]
+
+
+@pytest.fixture
+def cli(tmp_path: Path) -> Cli:
+    """The command in an empty folder, not on a terminal."""
+
+    def run(*arguments: str, stdin: str = "", **environ: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            command(*arguments),
+            input=stdin,
+            capture_output=True,
+            text=True,
+            timeout=50,
+            check=False,
+            cwd=tmp_path,
+            env=clean_environ() | environ,
+        )
+
+    return run
+
+
+@pytest.fixture(scope="session")
+def service_url(redis_url: str) -> Iterator[str]:
+    """A service with all roles, its own namespace, and the job types of `APP`."""
+    with tempfile.TemporaryDirectory(prefix="jq-cli-") as name:
+        folder = Path(name)
+        (folder / "sample.py").write_text(APP)
+        url = f"http://127.0.0.1:{free_port()}"
+        arguments = ["serve", "--port", url.rpartition(":")[2], "--redis-url", redis_url]
+        arguments += ["--data-dir", name, "--app", "sample:app", "--drain", "1"]
+        environ = clean_environ() | {"JOBQUEUE_REDIS__NAMESPACE": f"cli-{folder.name}"}
+        with running(
+            ["env", *(f"{key}={value}" for key, value in environ.items()), *command(*arguments)],
+            ready=lambda: answers(f"{url}/readyz"),
+            log=folder / "serve.log",
+            cwd=folder,
+        ):
+            yield url
+
+
+@pytest.fixture
+def remote(cli: Cli, service_url: str) -> Cli:
+    """The command, talking to the service."""
+
+    def run(*arguments: str, stdin: str = "", **environ: str) -> subprocess.CompletedProcess[str]:
+        return cli(*arguments, stdin=stdin, **{"JOBQUEUE_URL": service_url, **environ})
+
+    return run
+
+
+def free_port() -> int:
+    """A port that nobody listens on."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+def answers(url: str) -> bool:
+    """Whether a GET of this address succeeds."""
+    try:
+        with urllib.request.urlopen(url, timeout=5) as response:  # noqa: S310 - our own http URL
+            return bool(response.status == 200)
+    except OSError:
+        return False
