@@ -1,0 +1,72 @@
+"""What can go wrong while rendering: whose fault it is, and whether another try helps."""
+
+import re
+
+from playwright import async_api
+
+from jobqueue.errors import JobqueueError, Unavailable, Unrecoverable
+from jobqueue.render.options import PdfOptions
+
+RENDER_FAILED = "render_failed"
+INVALID_PAGE_RANGE = "invalid_page_range"
+DOCUMENT_TOO_LARGE = "document_too_large"
+
+_MESSAGE_LENGTH = 300
+_LOST = re.compile(r"crashed|has been closed|Connection closed|Target closed", re.IGNORECASE)
+
+
+class BrowserLost(Unavailable):
+    """Chromium or one of its processes ended under the job; another one can render it."""
+
+    code = "browser_lost"
+
+
+class RenderTimeout(JobqueueError):
+    """The document was not rendered in the time that its job has."""
+
+    code = "render_timeout"
+    status = 504
+
+
+class PrintingFailed(JobqueueError):
+    """Chromium said that it could not print, and nothing more; it may be short of memory."""
+
+    code = "printing_failed"
+    status = 503
+
+
+def blame_options(error: async_api.Error, options: PdfOptions) -> Unrecoverable | None:
+    """What to raise when Chromium says that these options do not fit the document."""
+    text = _summary(error)
+    if "page range" in text.lower():
+        return Unrecoverable(
+            INVALID_PAGE_RANGE, f"page_ranges {options.page_ranges!r}: the document has fewer pages"
+        )
+    if "content area is empty" in text:
+        return Unrecoverable(
+            RENDER_FAILED,
+            "the margins leave no room on the paper that the document asks for with @page size",
+        )
+    return None
+
+
+def blame_chromium(error: async_api.Error, options: PdfOptions, *, crashed: bool) -> Exception:
+    """What to raise for any other error of Chromium or its driver.
+
+    Args:
+        error: what Playwright raised.
+        options: those of the document.
+        crashed: whether the page's renderer or the browser is known to be gone.
+    """
+    text = _summary(error)
+    if crashed or _LOST.search(text):
+        return BrowserLost(f"Chromium ended while it rendered the document ({text})")
+    if options.header_html is not None or options.footer_html is not None:
+        return Unrecoverable(
+            RENDER_FAILED, f"Chromium could not print this header_html or footer_html ({text})"
+        )
+    return PrintingFailed(f"Chromium could not print the document ({text})")
+
+
+def _summary(error: async_api.Error) -> str:
+    return error.message.partition("\n")[0].strip()[:_MESSAGE_LENGTH]

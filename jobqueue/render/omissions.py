@@ -1,0 +1,106 @@
+"""What of a document is not in its PDF, told to whoever asked for it.
+
+Also says which documents leave traces in the page that rendered them. Both look at
+the text only and may take a comment for an element: a warning or a cleaning too
+many, never one too few.
+"""
+
+import html as html_text
+import re
+from collections.abc import Iterable, Iterator
+
+MAX_WARNINGS = 20
+"""Warnings kept with a result; more of them say nothing new."""
+
+_MAX_ADDRESS = 120
+_MAX_DATA = 40
+
+_SCRIPT = re.compile(
+    r"<script\b(?![^>]*\btype\s*=\s*[\"']?application/(?:ld\+)?json)", re.IGNORECASE
+)
+_FRAME = re.compile(r"<(iframe|object|embed|frame|audio|video)\b", re.IGNORECASE)
+_STYLESHEET = re.compile(r"<link\b(?=[^>]*\brel\s*=\s*[\"']?stylesheet)[^>]*", re.IGNORECASE)
+_HREF = re.compile(r"\bhref\s*=\s*(?:\"([^\"]*)\"|'([^']*)'|([^\s>]+))", re.IGNORECASE)
+_ABSOLUTE = re.compile(r"(?:[a-z][a-z0-9+.-]*:|//|#)", re.IGNORECASE)
+_IMAGE = re.compile(r"<(?:img|image|picture)\b", re.IGNORECASE)
+
+_STATEFUL = re.compile(
+    r"<(?:base|link|i?frame|object|embed|audio|video|applet|portal)", re.IGNORECASE
+)
+_META = re.compile(r"<meta\b[^>]*", re.IGNORECASE)
+_HARMLESS_META = re.compile(
+    r"<meta\s+(?:charset\s*=\s*(?:\"[\w-]+\"|'[\w-]+'|[\w-]+)"
+    r"|name\s*=\s*(?P<quote>[\"']?)(?:viewport|author|description|keywords|generator|robots)"
+    r"(?P=quote)\s+content\s*=\s*(?:\"[^\"]*\"|'[^']*'|[^\s\"'=<>`]+))\s*/?\s*",
+    re.IGNORECASE,
+)
+
+
+def leaves_traces(html: str) -> bool:
+    """Whether the page must be cleaned before another document is put into it.
+
+    `set_content` keeps the page's Document, and with it what a `<meta>` or `<base>`
+    has set: content security policy, language, colour scheme, base address,
+    refresh. Frames and linked resources may still be loading. Tag names cannot be
+    written in another way, so that a search of the text finds all of them.
+    """
+    if _STATEFUL.search(html):
+        return True
+    return any(not _HARMLESS_META.fullmatch(tag[0]) for tag in _META.finditer(html))
+
+
+def shows_images(html: str) -> bool:
+    """Whether there can be images that did not load."""
+    return _IMAGE.search(html) is not None
+
+
+def list_omissions(
+    html: str, *, failed: Iterable[str], broken_images: Iterable[str]
+) -> tuple[str, ...]:
+    """Warnings about everything that was left out, most telling first.
+
+    Args:
+        html: the document.
+        failed: addresses that the page asked for and did not get.
+        broken_images: addresses of images that show nothing.
+    """
+    found = list(dict.fromkeys(_omissions(html, failed, broken_images)))
+    if len(found) > MAX_WARNINGS:
+        rest = len(found) - MAX_WARNINGS + 1
+        found[MAX_WARNINGS - 1 :] = [f"and {rest} more"]
+    return tuple(found)
+
+
+def _omissions(html: str, failed: Iterable[str], broken_images: Iterable[str]) -> Iterator[str]:
+    scripts = len(_SCRIPT.findall(html))
+    if scripts:
+        yield f"scripts not run: {scripts} (documents are rendered without JavaScript)"
+    own_text = html_text.unescape(html)
+    failed = list(failed)
+    # An address that is not in the document may come from the one before it.
+    own = [address for address in failed if address in own_text or address[:-1] in own_text]
+    for address in own:
+        yield f"not loaded, documents have no network: {shorten(address)}"
+    if len(own) < len(failed):
+        yield f"not loaded, documents have no network: {len(failed) - len(own)} other addresses"
+    for address in broken_images:
+        if address not in failed:
+            yield f"image not shown: {shorten(address)} (embed images as data: addresses)"
+    for address in _relative_stylesheets(html):
+        yield f"stylesheet not loaded: {shorten(address)} (put styles into the document)"
+    for tag in sorted({match.lower() for match in _FRAME.findall(html)}):
+        yield f"content of <{tag}> elements is not loaded"
+
+
+def _relative_stylesheets(html: str) -> Iterator[str]:
+    for tag in _STYLESHEET.finditer(html):
+        href = _HREF.search(tag[0])
+        address = html_text.unescape(next(filter(None, href.groups()), "")) if href else ""
+        if address and not _ABSOLUTE.match(address):
+            yield address
+
+
+def shorten(address: str) -> str:
+    """An address as it fits into a warning."""
+    limit = _MAX_DATA if address.startswith("data:") else _MAX_ADDRESS
+    return address if len(address) <= limit else f"{address[: limit - 1]}…"

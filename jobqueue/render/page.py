@@ -1,0 +1,204 @@
+"""A warm page: prints one document after another, as long as nothing odd happens to it."""
+
+import asyncio
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from playwright import async_api
+
+from jobqueue import metrics
+from jobqueue.errors import Unrecoverable
+from jobqueue.render import omissions
+from jobqueue.render.browser import Browser
+from jobqueue.render.failures import RENDER_FAILED, blame_chromium, blame_options
+from jobqueue.render.options import PdfOptions
+from jobqueue.render.printing import print_arguments
+
+LANE = "static"
+
+OPEN_DEADLINE = 15.0
+"""Seconds for a new page to open and print its first document: 0.2 s is usual."""
+
+CLEAN_DEADLINE = 5.0
+"""Seconds for a page to be emptied, or closed with whatever still runs in it."""
+
+CRASH_NEWS = 0.5
+"""Seconds to wait for the news of a crash after an error that may stem from one."""
+
+MAX_FAILED = 100
+"""Addresses remembered of what did not load; a document may name any number."""
+
+_FIRST = "<!doctype html><meta charset=utf-8><p>ready"
+_BROKEN_IMAGES = f"""() => [...document.querySelectorAll('img, image')].filter(
+    i => i instanceof HTMLImageElement ? i.complete && !i.naturalWidth : !i.href.baseVal
+        .startsWith('data:')).map(i => i.currentSrc || i.getAttribute('src')
+        || i.getAttribute('href') || i.getAttribute('xlink:href')).filter(Boolean)
+        .slice(0, {MAX_FAILED}).map(a => a.slice(0, 500))"""
+
+
+class WarmPage:
+    """One page of one browser, with a context of its own. Make one with `open`.
+
+    It belongs to a lane, which lends it to one job at a time.
+
+    Attributes:
+        renders: documents printed so far.
+        spoiled: set when the page must not get another document.
+        has_traces: set when the page must be cleaned before the next document.
+        needs_care: set when the page's keeper shall look after it.
+    """
+
+    def __init__(
+        self, browser: Browser, context: async_api.BrowserContext, page: async_api.Page
+    ) -> None:
+        self.renders = 0
+        self.spoiled = False
+        self.has_traces = False
+        self.needs_care = asyncio.Event()
+        self._browser = browser
+        self._context = context
+        self._page = page
+        self._lent = False
+        self._moved = False
+        self._crashed = asyncio.Event()
+        self._failed: list[str] = []
+        page.on("crash", lambda _: self._notice_loss())
+        page.on("request", self._notice_request)
+        page.on("requestfailed", self._notice_failure)
+        page.on("framenavigated", self._notice_navigation)
+        browser.add_mourner(self._notice_loss)
+
+    @classmethod
+    async def open(cls, browser: Browser) -> "WarmPage":
+        """A page that has proved that it prints.
+
+        Raises:
+            async_api.Error, TimeoutError: the browser gives none.
+        """
+        async with asyncio.timeout(OPEN_DEADLINE):
+            context = await browser.new_context()
+            try:
+                page = cls(browser, context, await context.new_page())
+                await page._page.set_content(_FIRST)
+                await page._page.pdf()
+            except BaseException:
+                await _close(context)
+                raise
+        return page
+
+    def _notice_loss(self) -> None:
+        self._crashed.set()
+        self._spoil()
+
+    def _notice_request(self, _: async_api.Request) -> None:
+        self.has_traces = True
+        if not self._lent:  # by the document before: none may follow it here
+            self._spoil()
+
+    def _notice_failure(self, request: async_api.Request) -> None:
+        if self._lent and len(self._failed) < MAX_FAILED:
+            self._failed.append(request.url)
+
+    def _notice_navigation(self, frame: async_api.Frame) -> None:
+        if frame.parent_frame is None and self._lent:
+            self._moved = True
+
+    def _spoil(self) -> None:
+        self.spoiled = True
+        if not self._lent:
+            self.needs_care.set()
+
+    def lend(self) -> None:
+        """Mark the page as being used by a job."""
+        self._lent = True
+
+    def end_of_use(self) -> None:
+        """Mark the page as used by no job."""
+        self._lent = False
+
+    async def print(self, html: str, options: PdfOptions) -> tuple[bytes, tuple[str, ...]]:
+        """The PDF of `html` and what was left out of it; the page must be lent.
+
+        Raises:
+            Unrecoverable: the document cannot be printed with these options.
+            BrowserLost, PrintingFailed: another try may succeed.
+        """
+        self._failed.clear()
+        self._moved = False
+        self.has_traces = omissions.leaves_traces(html)
+        try:
+            with _measured("load"):
+                await self._page.set_content(html, timeout=0)
+            broken = await self._broken_images(html)
+            with _measured("print"):
+                pdf = await self._page.pdf(**print_arguments(options))
+        except async_api.Error as error:
+            self.spoiled = True
+            raise blame_options(error, options) or blame_chromium(
+                error, options, crashed=await self._has_crashed()
+            ) from error
+        except BaseException:
+            self.spoiled = True  # a print that was given up goes on inside
+            raise
+        self.renders += 1
+        self._browser.renders += 1
+        if self._moved:
+            self.spoiled = True
+            raise Unrecoverable(
+                RENDER_FAILED, "the document leads to another address by itself (meta refresh)"
+            )
+        return pdf, omissions.list_omissions(html, failed=self._failed, broken_images=broken)
+
+    async def _broken_images(self, html: str) -> list[str]:
+        if not omissions.shows_images(html):
+            return []
+        addresses: list[str] = await self._page.evaluate(_BROKEN_IMAGES)
+        return addresses
+
+    async def _has_crashed(self) -> bool:
+        try:
+            async with asyncio.timeout(CRASH_NEWS):
+                await self._crashed.wait()
+        except TimeoutError:
+            return False
+        return True
+
+    async def clean(self) -> None:
+        """Empty the page, when its last document may have left something in it."""
+        if not self.has_traces or self.spoiled:
+            return
+        try:
+            async with asyncio.timeout(CLEAN_DEADLINE):
+                await self._page.goto("about:blank")
+        except (async_api.Error, TimeoutError):
+            self.spoiled = True
+        self.has_traces = False
+
+    async def close(self) -> None:
+        """Close the page, whatever still runs in it; condemns a browser that does not do it."""
+        self._browser.remove_mourner(self._notice_loss)
+        if not await _close(self._context):
+            self._browser.condemn()
+
+
+async def _close(context: async_api.BrowserContext) -> bool:
+    """Close a context within its deadline; whether that was possible."""
+    try:
+        async with asyncio.timeout(CLEAN_DEADLINE):
+            await context.close()
+    except TimeoutError:
+        return False
+    except async_api.Error:
+        pass  # it is closed already
+    return True
+
+
+@contextmanager
+def _measured(stage: str) -> Iterator[None]:
+    """Count the time of a stage, whether it succeeds or not."""
+    started = time.perf_counter()
+    try:
+        yield
+    finally:
+        metrics.RENDER.labels(LANE, stage).observe(time.perf_counter() - started)

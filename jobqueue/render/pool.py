@@ -1,0 +1,212 @@
+"""The render pool: what the rest of the program sees of the browsers."""
+
+import asyncio
+import os
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import msgspec
+import structlog
+from playwright import async_api
+
+from jobqueue import metrics
+from jobqueue.errors import SettingsError, Unrecoverable
+from jobqueue.render.browser import Browser
+from jobqueue.render.chromium import HOW_TO_INSTALL, DeadProxy, find_chromium
+from jobqueue.render.failures import DOCUMENT_TOO_LARGE, RenderTimeout
+from jobqueue.render.folder import sweep
+from jobqueue.render.lane import MAX_PAGE_RENDERS, Lane
+from jobqueue.render.options import PdfOptions
+from jobqueue.render.page import LANE, WarmPage
+from jobqueue.render.page_count import count_pages
+from jobqueue.render.supply import MAX_BROWSER_RENDERS, PageSupply
+from jobqueue.settings import LimitSettings, RenderSettings
+
+_log = structlog.get_logger(__name__)
+
+
+class RenderedPdf(msgspec.Struct, frozen=True):
+    """A document: its bytes, its number of pages, and what was left out of it."""
+
+    data: bytes
+    pages: int
+    warnings: tuple[str, ...]
+
+
+class RenderPool:
+    """Prints HTML with a Chromium that is replaced whenever it must be.
+
+    Args:
+        settings: which Chromium, its sandbox, and how many pages at once.
+        limits: the largest document.
+        max_page_renders: documents after which a page is replaced.
+        max_browser_renders: documents after which Chromium is replaced.
+
+    Attributes:
+        version: of Chromium; None before the start.
+        sandboxed: whether Chromium runs in its sandbox.
+    """
+
+    def __init__(
+        self,
+        settings: RenderSettings,
+        limits: LimitSettings,
+        *,
+        max_page_renders: int = MAX_PAGE_RENDERS,
+        max_browser_renders: int = MAX_BROWSER_RENDERS,
+    ) -> None:
+        self.version: str | None = None
+        self.sandboxed = False
+        self._settings = settings
+        self._limits = limits
+        self._executable: Path | None = None
+        self._proxy = DeadProxy()
+        self._supply = PageSupply(self._launch, max_renders=max_browser_renders)
+        self._lane = Lane(self._supply, max_renders=max_page_renders)
+        self._keepers: asyncio.Task[None] | None = None
+
+    async def start(self) -> None:
+        """Launch Chromium and print a first document.
+
+        Raises:
+            SettingsError: there is no Chromium, it does not start, or its sandbox,
+                which `render.sandbox` demands, does not work; says what to do.
+        """
+        removed = await asyncio.to_thread(sweep)
+        if removed:
+            _log.info("browser_folders_swept", folders=len(removed))
+        self._executable = find_chromium(self._settings)
+        if self._executable is None:
+            raise SettingsError(_not_found(self._settings))
+        try:
+            first = await self._first_page()
+        except BaseException:
+            await self.close()
+            raise
+        self._keepers = asyncio.create_task(self._keep(first), name="render-keepers")
+
+    async def _first_page(self) -> WarmPage:
+        """The first page, in the sandbox if it can be had there."""
+        mode = self._settings.sandbox
+        is_root = os.geteuid() == 0
+        if mode == "on" and is_root:
+            raise SettingsError(
+                "render.sandbox is on, but Chromium's sandbox does not work as root:"
+                " run jobqueue as another user, or set render.sandbox to auto"
+            )
+        self.sandboxed = mode == "on" or (mode == "auto" and not is_root)
+        reason = "it does not work as root"
+        try:
+            page = await self._supply.start()
+        except Exception as error:
+            if mode != "auto" or not self.sandboxed:
+                raise SettingsError(_not_started(self._executable, error)) from error
+            self.sandboxed, reason = False, _first_line(error)
+            page = await self._first_page_unsandboxed()
+        if mode == "auto" and not self.sandboxed:
+            _log.warning("browser_not_sandboxed", reason=reason)
+        metrics.BROWSER_SANDBOX.set(self.sandboxed)
+        return page
+
+    async def _first_page_unsandboxed(self) -> WarmPage:
+        try:
+            return await self._supply.start()
+        except Exception as error:
+            raise SettingsError(_not_started(self._executable, error)) from error
+
+    async def _launch(self) -> Browser:
+        if self._executable is None:
+            raise async_api.Error("the render pool has not been started")
+        browser = await Browser.launch(
+            self._executable, sandbox=self.sandboxed, proxy_flag=self._proxy.flag
+        )
+        self.version = browser.version
+        _log.info("browser_started", version=browser.version, sandboxed=self.sandboxed)
+        return browser
+
+    async def _keep(self, first: WarmPage) -> None:
+        async with asyncio.TaskGroup() as keepers:
+            keepers.create_task(self._lane.keep(first))
+            for _ in range(self._settings.slots - 1):
+                keepers.create_task(self._lane.keep())
+
+    async def close(self) -> None:
+        """End all browsers; jobs that still use one fail and may be tried again."""
+        self._lane.close()
+        if self._keepers is not None:
+            self._keepers.cancel()
+            await asyncio.wait([self._keepers])
+        await self._supply.close()
+        self._proxy.close()
+
+    async def problem(self) -> str | None:
+        """What keeps documents from being rendered; None when nothing does."""
+        if self._keepers is None:
+            return "Chromium has not been started"
+        if self._keepers.done():
+            return "the render pool has stopped"
+        if self._supply.problem is not None:
+            return self._supply.problem
+        browser = self._supply.browser
+        return None if browser is not None and browser.alive else "Chromium is being restarted"
+
+    async def pdf(self, html: str, options: PdfOptions, *, deadline: float) -> RenderedPdf:
+        """Print a document.
+
+        Args:
+            html: the document, complete; what it refers to is not loaded.
+            options: paper, margins, header and footer.
+            deadline: when to give up, in the loop's time.
+
+        Raises:
+            RenderTimeout: it takes longer.
+            Unrecoverable: it can never succeed.
+            BrowserLost, PrintingFailed: another try may succeed.
+        """
+        async with self._page(deadline) as page:
+            try:
+                async with asyncio.timeout_at(deadline):
+                    data, warnings = await page.print(html, options)
+            except TimeoutError:
+                raise RenderTimeout(
+                    "the document was not rendered in time: make it smaller or allow more time"
+                ) from None
+        if len(data) > self._limits.document:
+            raise Unrecoverable(
+                DOCUMENT_TOO_LARGE,
+                f"the document has {len(data)} bytes, {self._limits.document} are allowed",
+            )
+        return RenderedPdf(data=data, pages=count_pages(data), warnings=warnings)
+
+    @asynccontextmanager
+    async def _page(self, deadline: float) -> AsyncIterator[WarmPage]:
+        started = time.perf_counter()
+        page = await self._lane.take(deadline)
+        metrics.RENDER.labels(LANE, "wait").observe(time.perf_counter() - started)
+        try:
+            yield page
+        finally:
+            self._lane.give_back(page)
+
+
+def _not_found(settings: RenderSettings) -> str:
+    if settings.executable_path is not None:
+        return (
+            f"render.executable_path {settings.executable_path} is no executable file:"
+            f" correct it, or remove it and install Chromium with {HOW_TO_INSTALL}"
+        )
+    return f"no Chromium found: install one with {HOW_TO_INSTALL}, or set render.executable_path"
+
+
+def _not_started(executable: Path | None, error: Exception) -> str:
+    return (
+        f"Chromium ({executable}) does not start: {_first_line(error)};"
+        f" what it needs is installed by {HOW_TO_INSTALL}"
+    )
+
+
+def _first_line(error: Exception) -> str:
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    return lines[0][:300] if lines else type(error).__name__

@@ -1,0 +1,106 @@
+"""Where warm pages come from: launches browsers, replaces them before and after their end."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+
+import structlog
+
+from jobqueue import metrics
+from jobqueue.render.browser import Browser
+from jobqueue.render.page import WarmPage
+
+MAX_BROWSER_RENDERS = 1000
+"""Documents after which a browser is replaced: what it leaks stays small."""
+
+_FIRST_PAUSE = 0.2
+_LONGEST_PAUSE = 10.0
+"""Seconds between failed attempts to get a page, doubling from the first to the longest."""
+
+_log = structlog.get_logger(__name__)
+
+Launcher = Callable[[], Awaitable[Browser]]
+
+
+class PageSupply:
+    """Opens pages in the current browser, and sees to it that there is one.
+
+    Attributes:
+        problem: why there is no page to be had at the moment; None when there is.
+        browser: the current one.
+    """
+
+    def __init__(self, launch: Launcher, *, max_renders: int = MAX_BROWSER_RENDERS) -> None:
+        self.problem: str | None = None
+        self.browser: Browser | None = None
+        self._launch = launch
+        self._max_renders = max_renders
+        self._lock = asyncio.Lock()
+        self._pages: dict[WarmPage, Browser] = {}
+        self._browsers: set[Browser] = set()
+
+    async def start(self) -> WarmPage:
+        """Launch the first browser and open its first page; raises what goes wrong."""
+        return await self._open()
+
+    async def page(self) -> WarmPage:
+        """A fresh page; tries again, ever more slowly, until there is one."""
+        pause = _FIRST_PAUSE
+        while True:
+            try:
+                page = await self._open()
+            except Exception as error:  # noqa: BLE001 - whatever it is, the queue goes on after it
+                self.problem = f"Chromium cannot be used: {str(error) or type(error).__name__}"
+                _log.warning("browser_page_failed", error=self.problem, retry_in=pause)
+                await asyncio.sleep(pause)
+                pause = min(2 * pause, _LONGEST_PAUSE)
+            else:
+                return page
+
+    async def _open(self) -> WarmPage:
+        async with self._lock:
+            browser = await self._current()
+            try:
+                page = await WarmPage.open(browser)
+            except Exception:
+                browser.condemn()
+                raise
+            self._pages[page] = browser
+            self.problem = None
+            return page
+
+    async def _current(self) -> Browser:
+        """The browser for new pages: a successor is started before the old one stops."""
+        old = self.browser
+        if old is not None and old.alive and old.renders < self._max_renders:
+            return old
+        if old is not None:
+            reason = "worn" if old.alive else "lost"
+            metrics.BROWSER_RESTARTS.labels(reason).inc()
+            _log.info("browser_replaced", reason=reason, renders=old.renders)
+        self.browser = await self._launch()
+        self._browsers.add(self.browser)
+        await self._close_unused()
+        return self.browser
+
+    def is_outdated(self, page: WarmPage) -> bool:
+        """Whether a page should be replaced for its browser's sake."""
+        browser = self._pages[page]
+        return browser is not self.browser or browser.renders >= self._max_renders
+
+    async def take_back(self, page: WarmPage) -> None:
+        """Close a page for good, and its browser when it was the last one of an old one."""
+        await page.close()
+        del self._pages[page]
+        await self._close_unused()
+
+    async def _close_unused(self) -> None:
+        used = {self.browser, *self._pages.values()}
+        for browser in self._browsers - used:
+            self._browsers.discard(browser)
+            await browser.close()
+
+    async def close(self) -> None:
+        """End all browsers."""
+        self.browser = None
+        self._pages.clear()
+        await self._close_unused()

@@ -1,0 +1,124 @@
+"""How a table of any width is put on paper: alignment, decimals, size of type, orientation."""
+
+import re
+from collections.abc import Mapping, Sequence
+from decimal import Decimal
+from typing import Any
+
+from jobqueue.render.filters import number, to_decimal
+
+LARGEST_TYPE = 9.0
+SMALLEST_TYPE = 4.5
+"""Points. Below the smallest nothing can be read, and long texts wrap instead."""
+
+COMFORTABLE_TYPE = 7.0
+"""Points below which a table is turned to landscape, if it may be."""
+
+_CHARACTER = 0.54
+"""Mean width of a character in ems, for the sans-serif faces that the templates name."""
+
+_CELL_PADDING = 0.9
+"""Space left and right of a cell's text in ems, both sides together."""
+
+_LONGEST_TEXT = 28
+"""Characters of a text up to which its column is made as wide as the text."""
+
+_MAX_DECIMALS = 6
+_SEPARATED_FROM = 10_000
+"""A column with numbers as large as this gets thousands separators: years never do."""
+
+_NUMERIC = re.compile(r"[-+\u2212]?[$€£¥]?\d[\d.,\u00a0 ]*%?")
+_POINTS_PER_MM = 72 / 25.4
+
+
+def table_layout(
+    columns: Sequence[Any], rows: Sequence[Sequence[Any]], page: Mapping[str, Any]
+) -> dict[str, Any]:
+    """Texts and shape of a table.
+
+    Args:
+        columns: labels, or `{"label", "align"}`.
+        rows: cells of texts, numbers, booleans and nulls; short rows are filled up.
+        page: `width_mm` and `height_mm` that the margins leave, and
+            `may_turn`, whether the table may choose the orientation.
+
+    Returns:
+        `columns` (`label`, `align`, `numeric`), `rows` (texts), `points` (size of
+        type) and `landscape` (turn the page).
+
+    Raises:
+        ValueError: a row has more cells than there are columns.
+    """
+    for index, row in enumerate(rows):
+        if len(row) > len(columns):
+            raise ValueError(f"row {index + 1} has {len(row)} cells for {len(columns)} columns")
+    cells = [[row[i] if i < len(row) else None for row in rows] for i in range(len(columns))]
+    texts = [_column_texts(column) for column in cells]
+    shapes = [_shape(*pair) for pair in zip(columns, cells, strict=True)]
+    ems = sum(_width(*pair) for pair in zip(shapes, texts, strict=True))
+    points = _type_size(ems, page["width_mm"])
+    landscape = page["may_turn"] and points < COMFORTABLE_TYPE
+    if landscape:
+        points = _type_size(ems, page["height_mm"])
+    return {
+        "columns": shapes,
+        "rows": list(zip(*texts, strict=True)),
+        "points": round(min(max(points, SMALLEST_TYPE), LARGEST_TYPE), 2),
+        "landscape": landscape,
+    }
+
+
+def _type_size(ems: float, width_mm: float) -> float:
+    return width_mm * _POINTS_PER_MM / ems
+
+
+def _column_texts(cells: Sequence[Any]) -> list[str]:
+    numbers = [to_decimal(cell) for cell in cells if _is_number(cell)]
+    decimals = max((_decimals(value) for value in numbers), default=0)
+    separated = any(abs(value) >= _SEPARATED_FROM for value in numbers)
+    return [_text(cell, min(decimals, _MAX_DECIMALS), separated=separated) for cell in cells]
+
+
+def _text(cell: Any, decimals: int, *, separated: bool) -> str:
+    if cell is None:
+        return ""
+    if isinstance(cell, bool):
+        return "yes" if cell else "no"
+    if _is_number(cell):
+        text = number(cell, decimals)
+        return text if separated else text.replace(",", "")
+    return str(cell)
+
+
+def _is_number(cell: Any) -> bool:
+    return isinstance(cell, (int, float)) and not isinstance(cell, bool)
+
+
+def _decimals(value: Decimal) -> int:
+    exponent = value.normalize().as_tuple().exponent
+    return max(0, -exponent) if isinstance(exponent, int) else 0
+
+
+def _shape(column: Any, cells: Sequence[Any]) -> dict[str, Any]:
+    column = column if isinstance(column, Mapping) else {"label": column}
+    numeric = _is_numeric(cells)
+    align = column.get("align") or ("right" if numeric else "left")
+    return {"label": column["label"], "align": align, "numeric": numeric}
+
+
+def _is_numeric(cells: Sequence[Any]) -> bool:
+    """Whether every cell that has something in it is a number, or reads like one."""
+    filled = [cell for cell in cells if cell is not None and cell != ""]
+    return bool(filled) and all(
+        _is_number(cell) or (isinstance(cell, str) and _NUMERIC.fullmatch(cell) is not None)
+        for cell in filled
+    )
+
+
+def _width(shape: Mapping[str, Any], texts: Sequence[str]) -> float:
+    """The width in ems that a column needs: its texts in one line, its label by words."""
+    longest = max((len(text) for text in texts), default=0)
+    if not shape["numeric"]:
+        longest = min(longest, _LONGEST_TEXT)
+    words = (len(word) for word in re.split(r"[\s_/-]+", shape["label"]))
+    return max(longest, *words) * _CHARACTER + _CELL_PADDING
