@@ -71,9 +71,14 @@ class Client:
         answer = await self._call("POST", "/jobs/bulk", list(jobs))
         return cast("list[AcceptedDocument]", answer["jobs"])
 
-    async def get(self, job_id: str, *, include: Iterable[str] = ("result",)) -> JobDocument:
-        """The job's document; `include` may name `payload`, `result`, `traceback`."""
-        params = {"include": ",".join(include)}
+    async def get(self, job_id: str, *, include: Iterable[str] = ()) -> JobDocument:
+        """The job's document, with its result.
+
+        Args:
+            job_id: the job.
+            include: what else to show: `payload`, `traceback`, `metadata`.
+        """
+        params = {"include": ",".join(include) or None}
         return cast("JobDocument", await self._call("GET", f"/jobs/{job_id}", params=params))
 
     async def list_jobs(
