@@ -1,6 +1,6 @@
 """The broker as the rest of the program sees it: every verb, on every queue of a namespace."""
 
-from collections.abc import AsyncIterator, Iterable, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Iterable, Sequence
 from contextlib import AbstractAsyncContextManager
 
 import msgspec
@@ -178,7 +178,7 @@ class Broker:
             retention=self._retention,
         )
 
-    def cancellations(self) -> AsyncIterator[str]:
+    def cancellations(self) -> AsyncGenerator[str, None]:
         """Ids of running jobs that somebody just cancelled, any worker's."""
         return self._events.cancellations()
 

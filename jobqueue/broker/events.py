@@ -1,7 +1,7 @@
 """Listening to what happens: transitions of jobs, and cancellations for workers."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Annotated
 
@@ -62,7 +62,7 @@ class Events:
         async with self._subscribed(channel) as subscription:
             yield (_decode(text) async for text in self._messages(subscription))
 
-    async def cancellations(self) -> AsyncIterator[str]:
+    async def cancellations(self) -> AsyncGenerator[str, None]:
         """Ids of running jobs that somebody just cancelled; subscribes again by itself.
 
         Best effort: what lasts is the flag that `LeaseRenewer.renew` reports.

@@ -151,15 +151,10 @@ class Lister:
         call = scripts.list_queued(
             self._keys.meta(position.queue), position.lane, position.offset, position.after, limit
         )
-        lane, offset, *names = await self._channel.call(call)
+        lane, offset, last, *names = await self._channel.call(call)
         ulids = [name.decode() for name in names]
-        after = ulids[-1] if ulids else position.after
         end = _Position(
-            position.state,
-            queue=position.queue,
-            lane=lane,
-            offset=offset,
-            after=after if lane == position.lane else "",
+            position.state, queue=position.queue, lane=lane, offset=offset, after=last.decode()
         )
         # where `after` is found by name, the offset only says how far to search for it
         searched = position.offset + (limit if position.lane else 0)

@@ -5,8 +5,12 @@ import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any, TypeAlias
 
 from .process import running
+
+RedisClient: TypeAlias = Any
+"""redis-py's client with decoded answers, which its annotations do not know."""
 
 
 def server_binary() -> str:

@@ -22,3 +22,7 @@ local function many(command, target, arguments)
     redis.call(command, target, unpack(arguments, first, math.min(first + 999, #arguments)))
   end
 end
+
+-- Lets the script go on when Redis is out of memory: Redis refuses a command that may grow only as
+-- a script's first write, so a deletion of nothing goes first. For all but the enqueue.
+local function allow_oom() redis.call('DEL', key('nothing')) end

@@ -4,6 +4,7 @@ local worker = ARGV[1]
 local info = ARGV[2]
 local keep_ms = ARGV[3]
 
+allow_oom()
 redis.call('SET', key('worker:' .. worker), integer(now) .. ' ' .. info, 'PX', keep_ms)
 redis.call('ZADD', key('workers'), now, worker)
 return now

@@ -12,6 +12,7 @@ if spec == '' then return 'not_found' end
 if state == 'completed' or state == 'dead' or state == 'cancelled' then
   return 'already_finished'
 end
+allow_oom()
 if state == 'active' then
   redis.call('HSET', status_key(job), 'cancel', 1)
   redis.call('PUBLISH', control, queue .. '-' .. job)

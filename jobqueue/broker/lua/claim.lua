@@ -151,6 +151,7 @@ if last and string.sub(last, 1, 32) == nonce then
   answer_again(last)
   return {now, 1, -1, unpack(jobs)}
 end
+allow_oom()
 local promoted = 0
 if slots > 0 then
   if redis.call('HGET', meta, 'intake') then move_intake(100) end

@@ -1,8 +1,8 @@
 --!include base
 -- One page of the queued jobs in the order in which they start. The position is a lane (0: the
 -- handoff and inboxes, then 1 to 4) and how many of its entries, counted from the next to
--- start, were listed; `last` is the last id listed. Looks at up to `limit` entries; answers
--- {lane, offset, id, ...}; lane 5 is the end.
+-- start, were looked at; `last` is the last of them. Looks at up to `limit` entries; answers
+-- {lane, offset, last, id, ...}; lane 5 is the end.
 local lane = tonumber(ARGV[1])
 local offset = tonumber(ARGV[2])
 local last = ARGV[3]
@@ -29,8 +29,8 @@ if lane == 0 then
   end
   add(redis.call('LRANGE', key('handoff'), 0, -1))
   local page = {unpack(ids, offset + 1, offset + limit)}
-  if #page < limit then return {1, 0, unpack(page)} end
-  return {0, offset + limit, unpack(page)}
+  if #page < limit then return {1, 0, '', unpack(page)} end
+  return {0, offset + limit, '', unpack(page)}
 end
 
 -- Entries leave only at the head, so the last id listed is where it was or nearer to the head.
@@ -43,5 +43,5 @@ local entries = redis.call('LRANGE', key(name), -offset - limit, -offset - 1)
 local page = {}
 for i = #entries, 1, -1 do page[#page + 1] = entries[i] end
 add(page, name)
-if #entries < limit then return {lane + 1, 0, unpack(ids)} end
-return {lane, offset + #entries, unpack(ids)}
+if #entries < limit then return {lane + 1, 0, '', unpack(ids)} end
+return {lane, offset + #entries, entries[1], unpack(ids)}

@@ -3,6 +3,7 @@
 local limit = ARGV[1]
 
 local ids, lanes = due_jobs(limit)
+allow_oom()
 promote(ids, lanes)
 make_runnable()
 publish_events()

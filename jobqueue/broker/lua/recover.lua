@@ -10,6 +10,7 @@ local max_crashes = tonumber(ARGV[3])
 local keep_dead = ARGV[4]
 local keep_cancelled = ARGV[5]
 
+allow_oom()
 local reaper = redis.call('HMGET', meta, 'reaped_at', 'grace_until')
 local reaped_at, grace_until = tonumber(reaper[1]), tonumber(reaper[2] or 0)
 if not reaped_at or now < reaped_at or now - reaped_at > lease_ms / 3 then

@@ -14,6 +14,7 @@ for i = 2, #ARGV, 2 do
     answers[#answers + 1] = status[3] and 'cancel' or 'ok'
   end
 end
+allow_oom()
 for first = 1, #leases, 1000 do
   redis.call('ZADD', key('leases'), 'XX', unpack(leases, first, math.min(first + 999, #leases)))
 end

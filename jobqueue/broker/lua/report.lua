@@ -12,6 +12,7 @@ for i = 2, #ARGV, 3 do
     stale[#stale + 1] = ARGV[i]
   end
 end
+allow_oom()
 for _, i in ipairs(live) do
   redis.call('HSET', status_key(ARGV[i]), 'progress', integer(now) .. ' ' .. ARGV[i + 2])
   local channel = 'job_status:' .. queue .. '-' .. ARGV[i]

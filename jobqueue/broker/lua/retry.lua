@@ -8,6 +8,7 @@ local status = redis.call('HMGET', status_key(job), 'state', 'lane')
 local state = status[1]
 if spec == '' then return 'not_found' end
 if state ~= 'dead' and state ~= 'cancelled' then return 'not_retryable' end
+allow_oom()
 redis.call('ZREM', key(state), job)
 redis.call('HDEL', status_key(job), 'attempt', 'deliveries', 'crashes', 'cancel', 'reason',
   'run_at', 'started_at', 'finished_at', 'progress', 'worker')

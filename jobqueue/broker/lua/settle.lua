@@ -59,6 +59,7 @@ end
 local function first_due() return redis.call('ZRANGE', key('scheduled'), 0, 0, 'WITHSCORES') end
 local due_before = delays and first_due()[2]
 
+allow_oom()
 local answers, settled = {}, {}
 for i = 5, #ARGV, 8 do
   local status = states[(i + 3) / 8]

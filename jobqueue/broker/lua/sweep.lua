@@ -20,6 +20,7 @@ local seen = redis.call('HGETALL', strays_key)
 local since = {}
 for i = 1, #seen, 2 do since[seen[i]] = tonumber(seen[i + 1]) end
 
+allow_oom()
 local still, back, gone = {}, 0, {}
 for i = 1, #workers, 2 do
   local worker = workers[i]

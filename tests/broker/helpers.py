@@ -1,0 +1,58 @@
+"""Shorthands for what broker tests do again and again."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from jobqueue.broker.broker import Broker, Consumer
+from jobqueue.ids import new_job_id
+from jobqueue.model import ClaimedJob, Failure, NewJob, Outcome, QueueStats, Settled, State, Verdict
+
+QUEUE = "q"
+
+
+def prefix_of(namespace: str, queue: str = QUEUE) -> str:
+    """What the keys of a queue start with."""
+    return f"{namespace}:{{{queue}}}:"
+
+
+def new_job(payload: bytes = b"{}", **fields: Any) -> NewJob:
+    """A job of type `noop` for the tests' queue."""
+    return NewJob(new_job_id(QUEUE), "noop", payload, **fields)
+
+
+async def enqueue(broker: Broker, count: int = 1, **fields: Any) -> list[str]:
+    """Enqueue `count` jobs and give their ids."""
+    jobs = [new_job(b"%d" % number, **fields) for number in range(count)]
+    return [accepted.id for accepted in await broker.enqueue_many(jobs)]
+
+
+async def claim(consumer: Consumer, slots: int = 1) -> list[ClaimedJob]:
+    """The jobs of one claim."""
+    return (await consumer.claim(slots)).jobs
+
+
+async def claim_one(consumer: Consumer) -> ClaimedJob:
+    """The only job of a claim."""
+    (job,) = await claim(consumer)
+    return job
+
+
+async def settle(
+    consumer: Consumer, jobs: Sequence[ClaimedJob], outcome: Outcome, **fields: Any
+) -> list[Settled]:
+    """The same verdict on all of `jobs`."""
+    if outcome in {Outcome.RETRY, Outcome.DEAD}:
+        fields.setdefault("failure", Failure("Boom", "it broke", attempt=1))
+    return await consumer.settle([Verdict(job.id, job.token, outcome, **fields) for job in jobs])
+
+
+async def state_of(broker: Broker, job_id: str) -> State | None:
+    """The state of a job, None when it is unknown."""
+    job = await broker.get(job_id)
+    return job.state if job else None
+
+
+async def counts(broker: Broker) -> dict[State, int]:
+    """How many jobs are in each state that has any."""
+    stats: list[QueueStats] = await broker.stats([QUEUE])
+    return {state: count for state, count in stats[0].counts.items() if count}
