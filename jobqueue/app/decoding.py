@@ -14,6 +14,7 @@ Model = TypeVar("Model", bound=msgspec.Struct)
 
 _ESCAPE = b"\\u"
 _fields_of = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
+_any_json = msgspec.json.Decoder(msgspec.Raw).decode
 
 
 class Decoder(Generic[Model]):
@@ -63,6 +64,33 @@ class Decoder(Generic[Model]):
         else:
             errors = explain(fields, self._model, _decode_one)
         raise InvalidRequest("the request has wrong fields", errors)
+
+
+def fields_of(body: bytes) -> dict[str, msgspec.Raw]:
+    """The fields of a JSON object, each as it is written.
+
+    Raises:
+        MalformedBody: `body` is not JSON, or has a field twice.
+        InvalidRequest: it is no object.
+    """
+    check_text(body)
+    try:
+        fields = _fields_of(body)
+    except msgspec.ValidationError as error:
+        raise InvalidRequest("the body is no JSON object", (field_error(error),)) from None
+    except (ValueError, RecursionError) as error:
+        raise malformed(error) from None
+    _refuse_repeats(body)
+    return fields
+
+
+def check_json(body: bytes) -> None:
+    """Raises MalformedBody unless `body` is JSON."""
+    check_text(body)
+    try:
+        _any_json(body)
+    except (ValueError, RecursionError) as error:
+        raise malformed(error) from None
 
 
 def check_text(body: bytes) -> None:

@@ -1,1 +1,1 @@
-"""The HTTP API: routes, handlers, schemas."""
+"""The HTTP API: the only place that imports aiohttp's server."""

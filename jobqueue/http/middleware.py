@@ -1,0 +1,165 @@
+"""Around every request: its id, who may call, errors as problems, headers, metrics."""
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable
+from typing import TYPE_CHECKING
+
+import structlog
+from aiohttp import web
+
+from jobqueue.errors import JobqueueError, MethodNotAllowed, PayloadTooLarge, RouteNotFound
+from jobqueue.http.auth import Authenticator
+from jobqueue.http.headers import add_headers, request_id_of
+from jobqueue.http.problems import problem_response
+from jobqueue.http.state import REQUEST_ID
+from jobqueue.metrics import HTTP_REQUEST
+
+if TYPE_CHECKING:
+    from aiohttp.typedefs import Middleware
+    from prometheus_client import Histogram
+
+Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+
+UNMATCHED = "unmatched"
+"""Route label of requests for paths that there are not."""
+
+METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
+"""Method labels; clients may invent others, which share `OTHER`."""
+
+log = structlog.get_logger(__name__)
+
+
+class Front:
+    """What every request passes, and how many are inside.
+
+    Attributes:
+        in_flight: requests that are not answered yet.
+    """
+
+    def __init__(self, authenticator: Authenticator) -> None:
+        self.in_flight = 0
+        self._closing = False
+        self._idle = asyncio.Event()
+        self._authenticator = authenticator
+        self._public: set[str] = set()
+        self._timers: dict[tuple[str, str, int], Histogram] = {}
+
+    def admit(self, path: str) -> None:
+        """Answer requests of this route (its pattern) without a token."""
+        self._public.add(path)
+
+    async def drain(self, grace: float) -> None:
+        """Let each connection end after its next answer; wait until none is owed.
+
+        Args:
+            grace: seconds to wait at most.
+        """
+        self._closing = True
+        if self.in_flight:
+            try:
+                async with asyncio.timeout(grace):
+                    await self._idle.wait()
+            except TimeoutError:
+                log.warning("requests cut off at shutdown", requests=self.in_flight)
+
+    def middleware(self) -> "Middleware":
+        """What aiohttp calls with each request."""
+
+        @web.middleware
+        async def serve(request: web.Request, handler: Handler) -> web.StreamResponse:
+            started = time.perf_counter()
+            request[REQUEST_ID] = request_id_of(request)
+            self.in_flight += 1
+            try:
+                response = await self._answer(request, handler)
+            finally:
+                self.in_flight -= 1
+                if self._closing and self.in_flight == 0:
+                    self._idle.set()
+            if not response.prepared:
+                add_headers(request, response)
+                if self._closing:
+                    response.force_close()
+            self._observe(request, response.status, time.perf_counter() - started)
+            return response
+
+        return serve
+
+    async def _answer(self, request: web.Request, handler: Handler) -> web.StreamResponse:
+        try:
+            self._check(request)
+            return await handler(request)
+        except JobqueueError as error:
+            return _refusal(request, error)
+        except web.HTTPException as error:
+            return _refusal_of_aiohttp(request, error)
+        except Exception as error:
+            _abort_if_begun(request, error)
+            log.exception("request failed", request_id=request[REQUEST_ID], path=request.path)
+            return problem_response(
+                JobqueueError(
+                    "something went wrong here; the log has the details under the request id"
+                ),
+                request[REQUEST_ID],
+            )
+
+    def _check(self, request: web.Request) -> None:
+        """Raise for who may not call, and for what is not there."""
+        problem = request.match_info.http_exception
+        if isinstance(problem, web.HTTPNotFound):
+            raise problem
+        if _pattern_of(request) not in self._public:
+            self._authenticator.check(request)
+        if problem is not None:
+            raise problem
+
+    def _observe(self, request: web.Request, status: int, seconds: float) -> None:
+        method = request.method if request.method in METHODS else "OTHER"
+        labels = (_pattern_of(request), method, status)
+        timer = self._timers.get(labels)
+        if timer is None:
+            timer = self._timers[labels] = HTTP_REQUEST.labels(*labels)
+        timer.observe(seconds)
+
+
+def _pattern_of(request: web.Request) -> str:
+    """The route as the table has it, never the path of the request."""
+    resource = request.match_info.route.resource
+    return UNMATCHED if resource is None else resource.canonical
+
+
+def _refusal(request: web.Request, error: JobqueueError) -> web.Response:
+    _abort_if_begun(request, error)
+    if error.status >= 500:  # noqa: PLR2004 - where HTTP's own errors begin
+        log.warning(
+            "request refused",
+            request_id=request[REQUEST_ID],
+            path=request.path,
+            code=error.code,
+            error=str(error),
+        )
+    return problem_response(error, request[REQUEST_ID])
+
+
+def _refusal_of_aiohttp(request: web.Request, error: web.HTTPException) -> web.Response:
+    match error:
+        case web.HTTPNotFound():
+            return _refusal(request, RouteNotFound(f"there is no route {request.path}"))
+        case web.HTTPMethodNotAllowed():
+            allowed = ", ".join(sorted(error.allowed_methods))
+            message = f"{request.method} is not possible on {request.path}, but {allowed}"
+            response = _refusal(request, MethodNotAllowed(message))
+            response.headers["Allow"] = allowed
+            return response
+        case web.HTTPRequestEntityTooLarge():
+            return _refusal(request, PayloadTooLarge(error.reason))
+        case _:
+            raise error
+
+
+def _abort_if_begun(request: web.Request, error: Exception) -> None:
+    """Cut an answer whose first bytes are out: the client must not take it for whole."""
+    if request.writer.output_size:
+        log.warning("answer cut short", request_id=request[REQUEST_ID], error=str(error))
+        raise ConnectionResetError from error

@@ -1,0 +1,70 @@
+"""Reports: submit one, and fetch its document."""
+
+from urllib.parse import quote
+
+import msgspec
+from aiohttp import web
+
+from jobqueue.app.decoding import fields_of
+from jobqueue.app.operations import DocumentInfo
+from jobqueue.app.requests import JobRequest
+from jobqueue.http.bodies import ENVELOPE, read_json
+from jobqueue.http.documents import REPORT_TYPE
+from jobqueue.http.headers import add_headers
+from jobqueue.http.jobs import accepted
+from jobqueue.http.queries import no_query
+from jobqueue.http.state import operations_of
+
+
+async def generate(request: web.Request) -> web.Response:
+    """Submit a report; the body is the payload, and may call its template `reportType`."""
+    no_query(request)
+    operations = operations_of(request)
+    body = await read_json(request, operations.limits.payload + ENVELOPE)
+    fields = fields_of(body)
+    if "reportType" in fields and "template" not in fields:
+        fields["template"] = fields.pop("reportType")
+        body = msgspec.json.encode(fields)
+    job = JobRequest(type=REPORT_TYPE, payload=msgspec.Raw(body))
+    return accepted(request, await operations.submit(job, payload_path=""))
+
+
+async def download(request: web.Request) -> web.StreamResponse:
+    """The document of a report: its bytes, or where they are."""
+    no_query(request)
+    document = await operations_of(request).document(request.match_info["id"])
+    if document.link is not None:
+        # the link expires, so nobody may remember it
+        return web.Response(
+            status=302, headers={"Location": document.link, "Cache-Control": "no-store"}
+        )
+    return await _stream(request, document)
+
+
+async def _stream(request: web.Request, document: DocumentInfo) -> web.StreamResponse:
+    async with operations_of(request).open_document(document) as download:
+        response = web.StreamResponse(
+            headers={
+                "Content-Type": document.content_type,
+                "Content-Length": str(download.info.size),
+                "Content-Disposition": attachment(document.filename),
+            }
+        )
+        add_headers(request, response)
+        await response.prepare(request)
+        if request.method != "HEAD":
+            async for chunk in download.chunks():
+                await response.write(chunk)
+    return response
+
+
+def attachment(filename: str) -> str:
+    """The Content-Disposition (RFC 6266) of a file to save under `filename`.
+
+    Its plain form has the characters that every client reads alike, its extended form all.
+    """
+    plain = "".join(
+        character if character.isascii() and character.isprintable() else "_"
+        for character in filename
+    ).translate({ord('"'): "_", ord("\\"): "_", ord("%"): "_"})
+    return f"attachment; filename=\"{plain}\"; filename*=UTF-8''{quote(filename, safe='')}"

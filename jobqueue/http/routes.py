@@ -1,0 +1,85 @@
+"""The route table: every path that is answered, and which other route it is a name for.
+
+aiohttp tries literal segments before patterns, and patterns in the order of this table:
+state names come before job ids.
+"""
+
+from collections.abc import Awaitable, Callable
+
+import msgspec
+from aiohttp import web
+
+from jobqueue.http import aliases, health, jobs, operating, reports
+from jobqueue.http.documents import PREFIX
+from jobqueue.model import STATE_ALIASES, State
+
+Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+
+STATE = f"{{state:{'|'.join((*State, *STATE_ALIASES))}}}"
+TYPE = "{type:[a-z0-9][a-z0-9-]{0,62}}"
+
+
+class Route(msgspec.Struct, frozen=True):
+    """One row of the table.
+
+    Attributes:
+        alias_of: the path of the route that this one is another name for.
+        public: answered without a token.
+    """
+
+    method: str
+    path: str
+    handler: Handler
+    alias_of: str | None = None
+    public: bool = False
+
+
+def _canonical(method: str, path: str, handler: Handler) -> Route:
+    return Route(method, PREFIX + path, handler)
+
+
+def _alias(method: str, path: str, handler: Handler, of: str) -> Route:
+    return Route(method, path, handler, alias_of=PREFIX + of)
+
+
+HEALTH_ROUTES = (
+    Route("GET", "/healthz", health.healthz, public=True),
+    Route("GET", "/readyz", health.readyz, public=True),
+)
+"""Answered by every role; so is `/metrics`, whose handler needs a registry."""
+
+API_ROUTES = (
+    _canonical("GET", "/jobs", jobs.list_jobs),
+    _canonical("POST", "/jobs", jobs.submit),
+    _canonical("POST", "/jobs/bulk", jobs.submit_bulk),
+    _canonical("GET", "/jobs/{id}", jobs.read),
+    _canonical("DELETE", "/jobs/{id}", jobs.cancel),
+    _canonical("POST", "/jobs/{id}/retry", jobs.retry),
+    _canonical("GET", "/jobs/{id}/status", jobs.status),
+    _canonical("GET", "/jobs/{id}/progress", jobs.progress),
+    _canonical("GET", "/jobs/{id}/result", jobs.result),
+    _canonical("POST", "/reports/generate", reports.generate),
+    _canonical("GET", "/reports/{id}", reports.download),
+    _canonical("GET", "/stats", operating.stats),
+    _canonical("GET", "/queues", operating.queues),
+    _canonical("GET", "/workers", operating.workers),
+)
+
+ALIAS_ROUTES = (
+    _alias("GET", "/api/jobs/completed", aliases.list_completed, of="/jobs"),
+    _alias("GET", "/api/stats", operating.stats_in_both_vocabularies, of="/stats"),
+    _alias("GET", "/api/workers", operating.workers, of="/workers"),
+    _alias("GET", "/jobs", jobs.list_jobs, of="/jobs"),
+    _alias("POST", "/jobs", aliases.submit, of="/jobs"),
+    _alias("POST", "/jobs/enqueue", aliases.submit, of="/jobs"),
+    _alias("GET", "/jobs/stats", operating.stats_in_both_vocabularies, of="/stats"),
+    _alias("GET", "/jobs/workers", operating.workers, of="/workers"),
+    Route("GET", "/jobs/health", health.readyz, alias_of="/readyz", public=True),
+    _alias("GET", f"/jobs/{STATE}", aliases.list_in_state, of="/jobs"),
+    _alias("GET", "/jobs/{id}", jobs.read, of="/jobs/{id}"),
+    _alias("DELETE", "/jobs/{id}", jobs.cancel, of="/jobs/{id}"),
+    _alias("GET", "/jobs/{id}/status", jobs.status, of="/jobs/{id}/status"),
+    _alias("GET", "/jobs/{id}/progress", jobs.progress, of="/jobs/{id}/progress"),
+    _alias("GET", f"/jobs/{TYPE}/jobs", aliases.list_of_type, of="/jobs"),
+    _alias("POST", f"/{TYPE}/enqueue", aliases.submit_payload, of="/jobs"),
+)
