@@ -8,6 +8,7 @@ from collections.abc import Awaitable, Callable
 import msgspec
 
 from jobqueue.app.opening import EMBEDDED, open_broker
+from jobqueue.broker.address import parse_address
 from jobqueue.broker.broker import Broker, ServerInfo
 from jobqueue.broker.server_process import MINIMUM_VERSION
 from jobqueue.cli import show
@@ -20,8 +21,12 @@ from jobqueue.storage.factory import make_storage
 REAPER_SILENCE = 10.0
 """Seconds without a pass, of which there is one a second, after which nobody reaps."""
 
-FONTS = {"ja": "fonts-noto-cjk", "ar": "fonts-noto-core", "und-zsye": "fonts-noto-color-emoji"}
-"""A language of each family of scripts, and Debian's package of fonts for it."""
+FONTS = {
+    "Chinese, Japanese and Korean": ("ja", "fonts-noto-cjk"),
+    "Arabic, Hebrew and Indian scripts": ("ar", "fonts-noto-core"),
+    "emoji": ("und-zsye", "fonts-noto-color-emoji"),
+}
+"""Scripts, by a language (as fontconfig calls it) and Debian's package of fonts for it."""
 
 
 class Finding(msgspec.Struct, frozen=True):
@@ -65,8 +70,9 @@ async def check_redis(settings: Settings) -> list[Finding]:
 
 def _version(info: ServerInfo, settings: Settings) -> Finding:
     embedded = settings.redis.url == EMBEDDED
-    where = f"embedded in {settings.data_dir}" if embedded else "the one in redis.url"
-    what = f"{info.product} {info.version}, {where}"
+    url = settings.redis.url
+    where = f"embedded in {settings.data_dir}" if embedded else parse_address(url).masked
+    what = f"{info.product.capitalize()} {info.version}, {where}"
     if tuple(map(int, info.version.split(".")[:2])) >= MINIMUM_VERSION:
         return Finding("redis", ok=True, detail=what)
     return Finding("redis", ok=False, detail=f"{what}, is too old", fix="use 6.2 or newer")
@@ -121,7 +127,9 @@ async def check_storage(settings: Settings) -> list[Finding]:
             await storage.close()
     except JobqueueError as error:
         return [Finding("storage", ok=False, detail=str(error))]
-    return [Finding("storage", ok=True, detail=f"{settings.storage.url} is written and read")]
+    default = settings.storage.url == "file:"
+    where = settings.data_dir / "storage" if default else settings.storage.url
+    return [Finding("storage", ok=True, detail=f"documents are written and read in {where}")]
 
 
 async def check_chromium(settings: Settings) -> list[Finding]:
@@ -153,16 +161,16 @@ async def check_fonts(_settings: Settings) -> list[Finding]:
     tool = shutil.which("fc-list")
     if tool is None:
         return []
-    families = {line for line in await _lines(tool, ":", "family") if line}
-    missing = [
-        package
-        for language, package in FONTS.items()
+    families = set(await _lines(tool, ":", "family"))
+    missing = {
+        script: package
+        for script, (language, package) in FONTS.items()
         if not await _lines(tool, f":lang={language}")
-    ]
-    if missing or not families:
-        fix = f"apt-get install {' '.join(missing)}"
-        return [warning("fonts", "some scripts would be printed as empty boxes", fix)]
-    return [Finding("fonts", ok=True, detail=show.count(len(families), "family"))]
+    }
+    if missing:
+        what = f"none for {', '.join(missing)}: documents would show boxes"
+        return [warning("fonts", what, f"apt-get install {' '.join(missing.values())}")]
+    return [Finding("fonts", ok=True, detail=f"{len(families)} families")]
 
 
 async def _lines(*command: str) -> list[str]:

@@ -1,5 +1,6 @@
 """How values look on a terminal, and plainly elsewhere: tables, states, times, sizes, JSON."""
 
+import io
 import sys
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
@@ -7,7 +8,7 @@ from typing import Any
 
 import click
 import msgspec
-from rich.console import Console
+from rich.console import Console, RenderableType
 from rich.table import Table
 from rich.text import Text
 
@@ -29,10 +30,16 @@ STATE_STYLES = {
 Cell = str | Text
 
 
-def output() -> Console:
-    """Standard output: coloured and as wide as the terminal, or plain and as wide as it takes."""
-    width = None if sys.stdout.isatty() else UNLIMITED
-    return Console(width=width, highlight=False, markup=False, emoji=False)
+def put(renderable: RenderableType) -> None:
+    """Print to standard output: coloured and as wide as the terminal, or plain and uncut."""
+    if sys.stdout.isatty():
+        Console(highlight=False, emoji=False).print(renderable)
+        return
+    plain = Console(file=io.StringIO(), width=UNLIMITED, highlight=False, emoji=False)
+    with plain.capture() as capture:
+        plain.print(renderable)
+    for line in capture.get().splitlines():
+        click.echo(line.rstrip())
 
 
 def notes() -> Console:

@@ -4,7 +4,6 @@ import asyncio
 
 import click
 import msgspec
-from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
@@ -36,7 +35,7 @@ def command(*, configuration: Configuration, roles: frozenset[str], as_json: boo
     if as_json:
         show.print_json(msgspec.to_builtins(findings))
     else:
-        _print(show.output(), findings)
+        _print(findings)
     broken = any(finding.required and not finding.ok for finding in findings)
     return Exit.FAILED if broken else Exit.OK
 
@@ -48,7 +47,7 @@ async def _check(settings: Settings, roles: frozenset[str]) -> list[Finding]:
     return [finding for answer in answers for finding in answer]
 
 
-def _print(console: Console, findings: list[Finding]) -> None:
+def _print(findings: list[Finding]) -> None:
     grid = Table.grid(padding=(0, 2, 0, 0))
     grid.add_column(no_wrap=True)
     grid.add_column(no_wrap=True, style="bold")
@@ -57,7 +56,7 @@ def _print(console: Console, findings: list[Finding]) -> None:
         grid.add_row(_verdict(finding), finding.name, show.text(finding.detail))
         if finding.fix:
             grid.add_row("", "", f"fix: {finding.fix}", style="cyan")
-    console.print(grid)
+    show.put(grid)
 
 
 def _verdict(finding: Finding) -> Text:

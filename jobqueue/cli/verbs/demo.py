@@ -9,7 +9,6 @@ from typing import Any
 
 import click
 import msgspec
-from rich.console import Console
 from rich.text import Text
 
 from jobqueue.cli import show
@@ -44,8 +43,7 @@ To go on:
 class Laps:
     """Says what was done, and how long it took."""
 
-    def __init__(self, console: Console) -> None:
-        self._console = console
+    def __init__(self) -> None:
         self._began = self._last = time.monotonic()
 
     def done(self, what: str) -> None:
@@ -58,7 +56,7 @@ class Laps:
         self._print(self._last - self._began, what)
 
     def _print(self, seconds: float, what: str) -> None:
-        self._console.print(f"{show.duration(seconds):>8}  {what}")
+        click.echo(f"{show.duration(seconds):>8}  {what}")
 
 
 @click.command(cls=Verb, example="jobqueue demo")
@@ -96,8 +94,7 @@ def _flags(folder: Path) -> dict[str, Any]:
 
 
 async def _demo(settings: Settings, out: Path) -> Exit:
-    console = show.output()
-    laps = Laps(console)
+    laps = Laps()
     data = Templates().sample(TEMPLATE)
     async with AsyncExitStack() as stack:
         with show.notes().status("starting Redis, API, worker and reaper"):
@@ -117,8 +114,8 @@ async def _demo(settings: Settings, out: Path) -> Exit:
         await stack.aclose()
         laps.done("stopped all that was started")
     laps.all_done("in all")
-    console.print(Text.assemble("\n", (str(pdf), "bold green"), f": {describe(job['result'])}\n"))
-    console.print(NEXT.format(template=TEMPLATE, data=pdf.with_suffix(".json")))
+    show.put(Text.assemble("\n", (str(pdf), "bold green"), f": {describe(job['result'])}\n"))
+    click.echo(NEXT.format(template=TEMPLATE, data=pdf.with_suffix(".json")))
     return Exit.OK
 
 

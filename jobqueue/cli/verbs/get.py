@@ -26,7 +26,7 @@ def command(*, remote: Remote, job_id: str, as_json: bool) -> None:
     if as_json:
         show.print_json(job)
     else:
-        show.output().print(show.fields(_fields(job)))
+        show.put(show.fields(_fields(job)))
 
 
 def _fields(job: JobDocument) -> Iterator[tuple[str, show.Cell | None]]:

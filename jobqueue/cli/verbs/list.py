@@ -85,10 +85,9 @@ def command(
 
 def _print(found: JobList) -> None:
     """The jobs below their state, which is a heading since ids are long."""
-    console = show.output()
     for state, jobs in groupby(found["jobs"], key=itemgetter("state")):
-        console.print(show.state(state))
-        console.print(_table(list(jobs)))
+        show.put(show.state(state))
+        show.put(_table(list(jobs)))
     if found["cursor"]:
         show.notes().print(f"for more, the same with --cursor {found['cursor']}")
     elif not found["jobs"]:

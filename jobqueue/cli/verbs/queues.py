@@ -38,7 +38,7 @@ def command(*, remote: Remote, as_json: bool) -> None:
     for queue in queues:
         mine = [pool for pool in pools if pool["queue"] == queue["name"]]
         table.add_row(*_row(queue, mine))
-    show.output().print(table)
+    show.put(table)
 
 
 def _row(queue: dict[str, Any], pools: list[dict[str, Any]]) -> list[show.Cell]:

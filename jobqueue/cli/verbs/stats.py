@@ -35,7 +35,7 @@ def command(*, remote: Remote, as_json: bool) -> None:
         table.add_row(name, *(_cell(state, counts[state]) for state in SHOWN))
     if len(stats["queues"]) != 1:
         table.add_row("all", *(_cell(state, stats[state]) for state in SHOWN), style="bold")
-    show.output().print(table)
+    show.put(table)
 
 
 def _cell(state: State, count: int) -> Text:

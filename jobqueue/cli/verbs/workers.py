@@ -19,10 +19,9 @@ def command(*, remote: Remote, as_json: bool) -> None:
     if as_json:
         show.print_json(workers)
         return
-    console = show.output()
     for worker in workers:
-        console.print(_heading(worker))
-        console.print(_pools(worker["pools"]))
+        show.put(_heading(worker))
+        show.put(_pools(worker["pools"]))
     if not workers:
         show.notes().print("no workers; to start one: jobqueue serve --role worker")
 
