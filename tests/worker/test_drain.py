@@ -1,0 +1,82 @@
+"""Shutting down: running jobs end, or go back as they came."""
+
+import asyncio
+from typing import Any
+
+from jobqueue.context import JobContext
+from jobqueue.model import State
+
+from .harness import Harness, until
+from .stages import Deaf, Stage
+
+
+async def test_running_jobs_may_end(harness: Harness) -> None:
+    """A draining worker starts nothing new and lets what runs come to its end."""
+    stage = Stage()
+    harness.define("slow", stage.handle)
+    async with harness.worker(slots=1, drain=20.0) as worker:
+        running = await harness.submit("slow")
+        await stage.started.wait()
+        waiting = await harness.submit("slow")
+        worker.drain()
+        await asyncio.sleep(0)
+        stage.release.set()
+    assert (await harness.job(running)).state is State.COMPLETED
+    assert (await harness.job(waiting)).state is State.QUEUED
+    assert stage.runs == 1
+
+
+async def test_a_job_out_of_time_goes_back_unspent(harness: Harness) -> None:
+    """A job that the drain interrupts is queued again, first, with no attempt spent."""
+    stage = Stage()
+    harness.define("slow", stage.handle)
+    async with harness.worker(slots=1, drain=0.1):
+        job_id = await harness.submit("slow")
+        await stage.started.wait()
+    job = await harness.job(job_id)
+    assert (job.state, job.attempt, job.deliveries, job.crashes) == (State.QUEUED, 0, 0, 0)
+    assert stage.cancelled.is_set()
+    stage.release.set()
+    async with harness.worker(slots=1):
+        job = await harness.ended(job_id)
+    assert (job.state, job.attempt) == (State.COMPLETED, 1)
+
+
+async def test_a_job_that_ends_while_it_is_stopped_is_completed(harness: Harness) -> None:
+    """Work that a handler finishes when it is told to stop is not thrown away."""
+    started = asyncio.Event()
+
+    async def careful(_: JobContext, __: Any) -> str:
+        started.set()
+        try:
+            await asyncio.Event().wait()
+        except asyncio.CancelledError:
+            return "finished quickly"
+        return "never"
+
+    harness.define("careful", careful)
+    async with harness.worker(drain=0.1):
+        job_id = await harness.submit("careful")
+        await started.wait()
+    job = await harness.job(job_id)
+    assert (job.state, job.result) == (State.COMPLETED, b'"finished quickly"')
+
+
+async def test_a_deaf_handler_does_not_hold_up_the_exit(harness: Harness) -> None:
+    """A handler that ignores the shutdown loses its job to another worker, and the exit goes on."""
+    deaf = Deaf()
+    harness.define("deaf", deaf.handle)
+    async with asyncio.timeout(15), harness.worker(drain=0.1) as worker:
+        job_id = await harness.submit("deaf")
+        await deaf.started.wait()
+    job = await harness.job(job_id)
+    assert (job.state, job.attempt) == (State.QUEUED, 0)
+    assert worker.stuck
+    deaf.release.set()
+
+
+async def test_a_stopped_worker_is_no_longer_listed(harness: Harness) -> None:
+    """A worker that stopped in order disappears from the list at once."""
+    async with harness.worker():
+        await until(harness.broker.workers)
+    assert await harness.broker.workers() == []
