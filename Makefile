@@ -37,7 +37,7 @@ bench: ## Measure the queue and the rendering beside their raw limits, in one ru
 	$(BIN)/python -m tests.benchmarks.pdf_throughput
 
 image: ## Build the container image with podman, buildah or docker, whichever is there
-	@bash scripts/image.sh
+	@bash scripts/image.sh $(ARGS)
 
 requirements: ## Pin the packages of pyproject.toml anew; newer ones: ARGS=--upgrade
 	@$(SET_UP) --dev
