@@ -67,7 +67,7 @@ def requests_from_array(body: bytes, limits: LimitSettings) -> list[JobRequest]:
     except (ValueError, RecursionError) as error:
         raise malformed(error) from None
     check_count(len(items), limits)
-    return _decode_all(items)
+    return _decode_all(map(bytes, items))
 
 
 def requests_from_lines(body: bytes, limits: LimitSettings) -> list[JobRequest]:

@@ -20,6 +20,10 @@ from jobqueue.settings import HttpSettings
 CLOSE_TIMEOUT = 0.5
 """Seconds for a connection to close once its requests have been answered or given up."""
 
+LINGER = 2.0
+"""Seconds for which the rest of a refused body is read and thrown away, so that its sender
+gets to see the refusal."""
+
 BACKLOG = 1024
 """Connections that may wait to be accepted: a burst of clients, not an attack."""
 
@@ -58,7 +62,11 @@ class HttpServer:
         self._front = Front(Authenticator(settings.token))
         self._app = self._build(health, operations, metrics)
         self._runner = web.AppRunner(
-            self._app, access_log=None, shutdown_timeout=CLOSE_TIMEOUT, handle_signals=False
+            self._app,
+            access_log=None,
+            handle_signals=False,
+            shutdown_timeout=CLOSE_TIMEOUT,
+            lingering_time=LINGER,
         )
         self._site: web.TCPSite | None = None
 
