@@ -28,7 +28,8 @@ def invoice_figures(invoice: Mapping[str, Any]) -> dict[str, Any]:
             f"total {money(given, currency)} is not what the lines come to,"
             f" {money(total, currency)}"
         )
-    return {"amounts": amounts, "subtotal": subtotal, "tax": tax, "total": total}
+    rows = list(zip(invoice["lines"], amounts, strict=True))
+    return {"rows": rows, "subtotal": subtotal, "tax": tax, "total": total}
 
 
 def _tax(tax: Any, subtotal: Decimal, currency: str) -> dict[str, Any] | None:
@@ -59,15 +60,10 @@ def statement_figures(statement: Mapping[str, Any]) -> dict[str, Any]:
     currency = statement["currency"]
     opening = round_money(statement["opening_balance"], currency)
     closing = round_money(statement["closing_balance"], currency)
-    rows = [
-        (
-            round_money(entry.get("debit") or 0, currency),
-            round_money(entry.get("credit") or 0, currency),
-        )
-        for entry in statement["entries"]
-    ]
-    debit = sum((row[0] for row in rows), Decimal(0))
-    credit = sum((row[1] for row in rows), Decimal(0))
+    entries = statement["entries"]
+    debits = [round_money(entry.get("debit") or 0, currency) for entry in entries]
+    credits_ = [round_money(entry.get("credit") or 0, currency) for entry in entries]
+    debit, credit = sum(debits, Decimal(0)), sum(credits_, Decimal(0))
     sign = 1 if opening + debit - credit == closing else -1
     if opening + sign * (debit - credit) != closing:
         raise ValueError(
@@ -82,5 +78,5 @@ def statement_figures(statement: Mapping[str, Any]) -> dict[str, Any]:
         "closing": closing,
         "debit": debit,
         "credit": credit,
-        "balances": balances,
+        "rows": list(zip(entries, balances, strict=True)),
     }

@@ -1,11 +1,12 @@
 """What templates use to print money, numbers, dates, addresses and CSS texts."""
 
 import datetime as dt
+import re
 from collections.abc import Iterator, Mapping
 from decimal import ROUND_HALF_UP, Decimal, InvalidOperation
 from typing import Any
 
-from markupsafe import Markup
+from markupsafe import Markup, escape
 
 NBSP = "\u00a0"
 
@@ -31,7 +32,8 @@ _DIGITS = dict.fromkeys(["CLP", "ISK", "JPY", "KRW", "PYG", "VND", "XAF", "XOF",
 _DIGITS |= dict.fromkeys(["BHD", "IQD", "JOD", "KWD", "LYD", "OMR", "TND"], 3)
 """Decimals of ISO 4217 where they are not two."""
 
-_POSTCODE_BELOW = frozenset({"united kingdom", "uk", "great britain", "ireland"})
+_POSTCODE_LAST = frozenset({"united kingdom", "uk", "great britain", "ireland"})
+"""Countries that put the postcode behind the city, as those with states do."""
 
 
 def to_decimal(value: Any) -> Decimal:
@@ -99,6 +101,11 @@ def css_text(value: Any) -> Markup:
     return Markup(f'"{escaped}"')  # noqa: S704 - only letters, digits, backslashes and spaces
 
 
+def breakable(value: Any) -> Markup:
+    """A text that may break behind `_`, `/` and `.`, as names of columns have them."""
+    return Markup(re.sub(r"([_/.])", r"\1<wbr>", str(escape(value))))  # noqa: S704 - escaped
+
+
 def address_lines(party: Mapping[str, Any]) -> list[str]:
     """The lines of a postal address, whatever parts of it there are."""
     return [line for line in _address(party) if line]
@@ -109,10 +116,7 @@ def _address(party: Mapping[str, Any]) -> Iterator[str]:
     yield from (street.splitlines() if street else ())
     city, state, postcode = (party.get(key) or "" for key in ("city", "state", "postal_code"))
     country = party.get("country") or ""
-    if country.lower() in _POSTCODE_BELOW:
-        yield ", ".join(filter(None, [city, state]))
-        yield postcode
-    elif state:
+    if state or country.lower() in _POSTCODE_LAST:
         yield " ".join(filter(None, [", ".join(filter(None, [city, state])), postcode]))
     else:
         yield " ".join(filter(None, [postcode, city]))
@@ -121,6 +125,7 @@ def _address(party: Mapping[str, Any]) -> Iterator[str]:
 
 FILTERS = {
     "address_lines": address_lines,
+    "breakable": breakable,
     "css_text": css_text,
     "long_date": long_date,
     "money": money,

@@ -62,7 +62,7 @@ class RenderPool:
         self._settings = settings
         self._limits = limits
         self._executable: Path | None = None
-        self._proxy = DeadProxy()
+        self._proxy: DeadProxy | None = None
         self._supply = PageSupply(self._launch, max_renders=max_browser_renders)
         self._lane = Lane(self._supply, max_renders=max_page_renders)
         self._keepers: asyncio.Task[None] | None = None
@@ -80,6 +80,7 @@ class RenderPool:
         self._executable = find_chromium(self._settings)
         if self._executable is None:
             raise SettingsError(_not_found(self._settings))
+        self._proxy = DeadProxy()
         try:
             first = await self._first_page()
         except BaseException:
@@ -117,8 +118,8 @@ class RenderPool:
             raise SettingsError(_not_started(self._executable, error)) from error
 
     async def _launch(self) -> Browser:
-        if self._executable is None:
-            raise async_api.Error("the render pool has not been started")
+        if self._executable is None or self._proxy is None:
+            raise async_api.Error("the render pool is not started")
         browser = await Browser.launch(
             self._executable, sandbox=self.sandboxed, proxy_flag=self._proxy.flag
         )
@@ -139,7 +140,8 @@ class RenderPool:
             self._keepers.cancel()
             await asyncio.wait([self._keepers])
         await self._supply.close()
-        self._proxy.close()
+        if self._proxy is not None:
+            self._proxy.close()
 
     async def problem(self) -> str | None:
         """What keeps documents from being rendered; None when nothing does."""

@@ -14,14 +14,26 @@ SMALLEST_TYPE = 4.5
 COMFORTABLE_TYPE = 7.0
 """Points below which a table is turned to landscape, if it may be."""
 
-_CHARACTER = 0.54
+_CHARACTER = 0.56
 """Mean width of a character in ems, for the sans-serif faces that the templates name."""
 
-_CELL_PADDING = 0.9
+_LABEL_CHARACTER = 0.62
+"""The same for the bold type of labels."""
+
+_CELL_PADDING = 1.3
 """Space left and right of a cell's text in ems, both sides together."""
+
+MAX_CELLS = 60_000
+"""Cells of one table: Chromium takes 25 to 30 KB of memory for each while it prints."""
 
 _LONGEST_TEXT = 28
 """Characters of a text up to which its column is made as wide as the text."""
+
+_LONGEST_CODE = 12
+"""Characters of texts without spaces (dates, codes) up to which they are never broken."""
+
+_LONGEST_WORD = 14
+"""Letters of a label's word up to which its column is made as wide as the word."""
 
 _MAX_DECIMALS = 6
 _SEPARATED_FROM = 10_000
@@ -43,23 +55,32 @@ def table_layout(
             `may_turn`, whether the table may choose the orientation.
 
     Returns:
-        `columns` (`label`, `align`, `numeric`), `rows` (texts), `points` (size of
-        type) and `landscape` (turn the page).
+        `columns` (`label`, `align`, `classes`, `percent` of the width), `rows` (texts),
+        `points` (size of type) and `landscape` (turn the page).
 
     Raises:
-        ValueError: a row has more cells than there are columns.
+        ValueError: a row has more cells than there are columns, or there are too many.
     """
+    if len(rows) * len(columns) > MAX_CELLS:
+        raise ValueError(
+            f"the table has {len(rows) * len(columns)} cells, one document takes {MAX_CELLS}:"
+            " divide it"
+        )
     for index, row in enumerate(rows):
         if len(row) > len(columns):
             raise ValueError(f"row {index + 1} has {len(row)} cells for {len(columns)} columns")
     cells = [[row[i] if i < len(row) else None for row in rows] for i in range(len(columns))]
     texts = [_column_texts(column) for column in cells]
-    shapes = [_shape(*pair) for pair in zip(columns, cells, strict=True)]
-    ems = sum(_width(*pair) for pair in zip(shapes, texts, strict=True))
+    shapes = [_shape(*triple) for triple in zip(columns, cells, texts, strict=True)]
+    ems = sum(shape["ems"] for shape in shapes)
     points = _type_size(ems, page["width_mm"])
     landscape = page["may_turn"] and points < COMFORTABLE_TYPE
     if landscape:
         points = _type_size(ems, page["height_mm"])
+    for shape in shapes:
+        shape["percent"] = round(100 * shape["ems"] / ems, 2)
+        keeps_line = points >= SMALLEST_TYPE and shape["compact"]
+        shape["classes"] = f"{shape['align']} fixed" if keeps_line else shape["align"]
     return {
         "columns": shapes,
         "rows": list(zip(*texts, strict=True)),
@@ -99,11 +120,17 @@ def _decimals(value: Decimal) -> int:
     return max(0, -exponent) if isinstance(exponent, int) else 0
 
 
-def _shape(column: Any, cells: Sequence[Any]) -> dict[str, Any]:
+def _shape(column: Any, cells: Sequence[Any], texts: Sequence[str]) -> dict[str, Any]:
     column = column if isinstance(column, Mapping) else {"label": column}
     numeric = _is_numeric(cells)
-    align = column.get("align") or ("right" if numeric else "left")
-    return {"label": column["label"], "align": align, "numeric": numeric}
+    longest = max(map(len, texts), default=0)
+    compact = numeric or (longest <= _LONGEST_CODE and not any(" " in text for text in texts))
+    return {
+        "label": column["label"],
+        "align": column.get("align") or ("right" if numeric else "left"),
+        "compact": compact,
+        "ems": _width(column["label"], longest if compact else min(longest, _LONGEST_TEXT)),
+    }
 
 
 def _is_numeric(cells: Sequence[Any]) -> bool:
@@ -115,10 +142,7 @@ def _is_numeric(cells: Sequence[Any]) -> bool:
     )
 
 
-def _width(shape: Mapping[str, Any], texts: Sequence[str]) -> float:
+def _width(label: str, longest: int) -> float:
     """The width in ems that a column needs: its texts in one line, its label by words."""
-    longest = max((len(text) for text in texts), default=0)
-    if not shape["numeric"]:
-        longest = min(longest, _LONGEST_TEXT)
-    words = (len(word) for word in re.split(r"[\s_/-]+", shape["label"]))
-    return max(longest, *words) * _CHARACTER + _CELL_PADDING
+    words = (min(len(word), _LONGEST_WORD) for word in re.split(r"[\s/-]+|(?<=_)", label))
+    return max(longest * _CHARACTER, max(words) * _LABEL_CHARACTER) + _CELL_PADDING

@@ -106,7 +106,7 @@ class Templates:
 
         Args:
             name: the template.
-            data: checked with `validate`.
+            data: checked with `validate`; templates see what it leaves out as null.
             options: the paper that the document is for; templates see it as `page`.
 
         Raises:
@@ -118,7 +118,8 @@ class Templates:
         file = self._folder / name / "template.html"
         try:
             template = self._environment.get_template(f"{name}/template.html")
-            return _join_bounded(template, {**data, "data": data, "page": _page(options)})
+            complete = self._schemas[name].complete(data)
+            return _join_bounded(template, {**complete, "data": complete, "page": _page(options)})
         except Exception as error:
             line = _line(error, file)
             place = f"template {name}" + (f", line {line}" if line else "")
