@@ -14,6 +14,7 @@ from packaging.utils import canonicalize_name
 ROOT = Path(__file__).parents[2]
 LONGEST = {"jobqueue": 300, "scripts": 300, "tests": 400}
 COMPANIONS = {
+    "aiohttp": {"yarl"},
     "aiobotocore": {"botocore", "types_aiobotocore_s3"},
     "jinja2": {"markupsafe"},
     "jsonschema": {"referencing"},
@@ -106,6 +107,18 @@ def test_what_is_imported_is_declared(folder: str, extras: list[str]) -> None:
         if not {canonicalize_name(name) for name in packages.get(module, [])} & known
     }
     assert undeclared == set()
+
+
+def test_every_data_file_is_in_the_package() -> None:
+    """An installed jobqueue has the scripts and templates that the checkout has."""
+    config = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["setuptools"]
+    patterns = config["package-data"]["jobqueue"]
+    package = ROOT / "jobqueue"
+    packed = {path for pattern in patterns for path in package.glob(pattern)}
+    data = {path for path in package.rglob("*") if path.is_file()}
+    assert {
+        str(path.relative_to(ROOT)) for path in data - packed if path.suffix not in {".py", ".pyc"}
+    } == set()
 
 
 @pytest.mark.parametrize(
