@@ -38,7 +38,7 @@ class Download(Protocol):
 class Storage(Protocol):
     """Documents by key. Keys are `/`-separated names without `..`, at most 512 characters.
 
-    Every method raises `StorageUnavailable` when the storage cannot be used (its
+    What may be a key is told by keys.py; another one is a ValueError. Every method raises `StorageUnavailable` when the storage cannot be used (its
     message says which storage and what to do) after retrying what may heal.
     """
 
@@ -66,8 +66,11 @@ class Storage(Protocol):
     ) -> AbstractAsyncContextManager[Download]:
         """Open the object, or bytes `start` to `end` (exclusive) of it.
 
+        Bytes that it does not have are left out; `Download.info` describes the whole.
+
         Raises:
             FileNotFoundError: there is no such object.
+            ValueError: `start` and `end` are no range.
         """
         ...
 
@@ -79,7 +82,10 @@ class Storage(Protocol):
         """Remove objects; missing ones are no error."""
 
     def list(self, prefix: str) -> AbstractAsyncContextManager[AsyncIterator[StoredObject]]:
-        """All objects whose key starts with `prefix`."""
+        """All objects whose key starts with `prefix`, in the order of their keys.
+
+        Their content types are what the suffixes say, which is all that S3 tells here.
+        """
         ...
 
     async def link(self, key: str, *, filename: str, expires: float) -> str | None:

@@ -2,6 +2,7 @@
 
 import asyncio
 import hashlib
+import io
 from collections.abc import AsyncGenerator, AsyncIterator
 
 _SHORT = 256 * 1024
@@ -10,19 +11,18 @@ _SHORT = 256 * 1024
 
 async def blocks(chunks: AsyncIterator[bytes], size: int) -> AsyncGenerator[bytes, None]:
     """Blocks of exactly `size` bytes, the last one shorter; none of an empty stream."""
-    buffer = bytearray()
+    buffer = io.BytesIO()  # gives its bytes away without a copy
     async for chunk in chunks:
         rest = memoryview(chunk)
         while rest:
-            room = size - len(buffer)
-            buffer += rest[:room]
+            room = size - buffer.tell()
+            buffer.write(rest[:room])
             rest = rest[room:]
-            if len(buffer) == size:
-                full, buffer = bytes(buffer), bytearray()
-                yield full
-                del full
-    if buffer:
-        yield bytes(buffer)
+            if buffer.tell() == size:
+                yield buffer.getvalue()
+                buffer = io.BytesIO()
+    if buffer.tell():
+        yield buffer.getvalue()
 
 
 class Digest:

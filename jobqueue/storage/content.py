@@ -2,6 +2,7 @@
 
 import re
 import unicodedata
+from pathlib import PurePosixPath
 from urllib.parse import quote
 
 UNKNOWN_TYPE = "application/octet-stream"
@@ -25,7 +26,7 @@ _TYPES = {
 
 def type_of_suffix(key: str) -> str:
     """The content type that the suffix of `key` stands for."""
-    return _TYPES.get("." + key.rpartition(".")[2].lower(), UNKNOWN_TYPE)
+    return _TYPES.get(PurePosixPath(key).suffix.lower(), UNKNOWN_TYPE)
 
 
 def content_disposition(filename: str) -> str:

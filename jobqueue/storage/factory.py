@@ -10,7 +10,7 @@ from jobqueue.storage.base import Storage
 from jobqueue.storage.keys import is_key
 from jobqueue.storage.local import LocalStorage
 
-_BUCKET = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{1,62}")
+_BUCKET_URL = re.compile(r"s3://(?P<bucket>[A-Za-z0-9][A-Za-z0-9._-]{1,62})(?:/(?P<prefix>.*))?")
 
 
 def make_storage(settings: StorageSettings, data_dir: Path) -> Storage:
@@ -22,20 +22,15 @@ def make_storage(settings: StorageSettings, data_dir: Path) -> Storage:
         data_dir: where the program keeps its files.
 
     Raises:
-        SettingsError: the settings name no storage.
+        SettingsError: the settings name no folder and no bucket.
     """
-    scheme, colon, rest = settings.url.partition(":")
-    if colon and scheme == "file":
-        return LocalStorage(_folder(settings.url, rest, data_dir))
-    if colon and scheme == "s3":
-        return _bucket(settings, rest)
-    raise SettingsError(
-        f"storage.url is {settings.url!r}; it must be file: (a folder below data_dir), "
-        "file:///folder or s3://bucket/prefix"
-    )
+    if settings.url.startswith("file:"):
+        return LocalStorage(_folder(settings.url, data_dir))
+    return _bucket(settings)
 
 
-def _folder(url: str, rest: str, data_dir: Path) -> Path:
+def _folder(url: str, data_dir: Path) -> Path:
+    rest = url.removeprefix("file:")
     if not rest:
         return data_dir / "storage"
     if rest.startswith("//"):
@@ -49,12 +44,12 @@ def _folder(url: str, rest: str, data_dir: Path) -> Path:
     return Path(unquote(rest))
 
 
-def _bucket(settings: StorageSettings, rest: str) -> Storage:
-    bucket, _, prefix = rest.removeprefix("//").partition("/")
-    prefix = prefix.strip("/")
-    if not (rest.startswith("//") and _BUCKET.fullmatch(bucket) and (not prefix or is_key(prefix))):
+def _bucket(settings: StorageSettings) -> Storage:
+    named = _BUCKET_URL.fullmatch(settings.url)
+    prefix = (named["prefix"] or "").strip("/") if named else ""
+    if named is None or not (prefix == "" or is_key(prefix)):
         raise SettingsError(
-            f"storage.url is {settings.url!r}; it must be s3://bucket or s3://bucket/prefix, of "
+            f"storage.url is {settings.url!r}; a bucket is s3://bucket or s3://bucket/prefix, of "
             "letters, digits, dots and dashes"
         )
     endpoint = settings.endpoint_url
@@ -65,4 +60,4 @@ def _bucket(settings: StorageSettings, rest: str) -> Storage:
     # imported here: the AWS SDK takes a third of a second that a folder need not wait for
     from jobqueue.storage.s3 import S3Storage  # noqa: PLC0415
 
-    return S3Storage(bucket, prefix, endpoint_url=endpoint, region=settings.region)
+    return S3Storage(named["bucket"], prefix, endpoint_url=endpoint, region=settings.region)

@@ -177,8 +177,8 @@ class Partial:
     def _place(source: Path, target: Path) -> None:
         """Move a file to its place in one step, making the folder that it needs."""
         for left in reversed(range(_PLACING_TRIES)):
-            _make_folder(target.parent)
             try:
+                _make_folder(target.parent)
                 source.replace(target)
             except FileNotFoundError:
                 if not left:

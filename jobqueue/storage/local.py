@@ -11,6 +11,8 @@ from functools import partial
 from pathlib import Path
 from typing import ParamSpec, TypeVar
 
+import structlog
+
 from jobqueue.errors import StorageUnavailable
 from jobqueue.storage.base import Download, StoredObject, Upload
 from jobqueue.storage.blocks import blocks
@@ -35,6 +37,8 @@ _FIXES = {
     errno.EPERM: "user {uid} has no permission; give it access (chown or chmod)",
 }
 
+log = structlog.get_logger(__name__)
+
 P = ParamSpec("P")
 T = TypeVar("T")
 
@@ -53,8 +57,11 @@ class LocalStorage:
         self._threads = ThreadPoolExecutor(_THREADS, thread_name_prefix="storage")
 
     async def start(self) -> None:
-        """Remove what crashed uploads have left behind."""
-        await self._run(self._folder.sweep)
+        """Remove what crashed uploads have left behind, if the folder can be used."""
+        try:
+            await self._run(self._folder.sweep)
+        except StorageUnavailable as error:
+            log.warning("storage_not_swept", error=str(error))
 
     async def close(self) -> None:
         """End the threads."""

@@ -1,17 +1,21 @@
 """Documents in a bucket of S3, or of a server that speaks its protocol: `s3://`."""
 
+import asyncio
 import itertools
 import math
 import socket
 from collections.abc import AsyncGenerator, AsyncIterator, Iterable
-from contextlib import AsyncExitStack, aclosing, asynccontextmanager
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, aclosing, asynccontextmanager
 from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
 
+import msgspec
 from aiobotocore.config import AioConfig
 from aiobotocore.session import get_session
 from aiohttp import AddrInfoType
 from botocore.exceptions import ClientError
 
+from jobqueue.errors import StorageUnavailable
 from jobqueue.storage.base import Download, StoredObject, Upload
 from jobqueue.storage.blocks import Digest, blocks
 from jobqueue.storage.content import content_disposition, type_of_suffix
@@ -27,6 +31,8 @@ if TYPE_CHECKING:
 CONNECT_TIMEOUT = 5.0
 READ_TIMEOUT = 30.0
 """Seconds without a byte after which an endpoint counts as dead; in both directions."""
+CHECK_TIMEOUT = 10.0
+"""Seconds; a check is asked by people and probes, who do not wait for every retry."""
 ATTEMPTS = 3
 CONNECTIONS = 50
 """More than the slots of any worker need at once; idle ones cost nothing."""
@@ -56,22 +62,41 @@ class S3Storage:
 
     async def start(self) -> None:
         """Open the client; asks the server nothing."""
+        with storage_errors(self._bucket):
+            style = "path" if self._endpoint_url else await self._style_of_sdk_endpoint()
+            self._opened = await self._stack.enter_async_context(self._make_client(style))
+
+    async def _style_of_sdk_endpoint(self) -> str:
+        """How to address the bucket at the endpoint that the AWS SDK has found by itself.
+
+        Of AWS, by the bucket's own host: otherwise links lead through the global host,
+        which redirects for the first day of a bucket, and a redirect breaks the signature.
+        A dot in its name would not fit the certificate.
+        """
+        async with self._make_client("auto") as client:
+            endpoint = client.meta.endpoint_url
+        self._bucket = msgspec.structs.replace(self._bucket, endpoint=endpoint)
+        host = urlsplit(endpoint).hostname or ""
+        of_aws = host.endswith((".amazonaws.com", ".amazonaws.com.cn"))
+        return "virtual" if of_aws and "." not in self._bucket.name else "path"
+
+    def _make_client(self, style: str) -> AbstractAsyncContextManager["S3Client"]:
         config = AioConfig(
             signature_version="s3v4",
             connect_timeout=CONNECT_TIMEOUT,
             read_timeout=READ_TIMEOUT,
             max_pool_connections=CONNECTIONS,
             retries={"mode": "standard", "total_max_attempts": ATTEMPTS},
+            s3={"addressing_style": style},
+            # uploads carry a Content-MD5, which more servers know than the SDK's own checksums
+            request_checksum_calculation="when_required",
             # a range of an object has another checksum than the object
             response_checksum_validation="when_required",
             connector_args={"socket_factory": _socket},
         )
-        with storage_errors(self._bucket):
-            self._opened = await self._stack.enter_async_context(
-                get_session().create_client(
-                    "s3", region_name=self._region, endpoint_url=self._endpoint_url, config=config
-                )
-            )
+        return get_session().create_client(
+            "s3", region_name=self._region, endpoint_url=self._endpoint_url, config=config
+        )
 
     async def close(self) -> None:
         """Close the client and its connections."""
@@ -80,12 +105,19 @@ class S3Storage:
 
     async def check(self) -> None:
         """Write, read and delete a probe object."""
-        await probe(self)
+        try:
+            async with asyncio.timeout(CHECK_TIMEOUT):
+                await probe(self)
+        except TimeoutError as error:
+            raise StorageUnavailable(
+                f"the storage {self._bucket.where()} did not answer within {CHECK_TIMEOUT:g} s; "
+                "check that the server runs and is reachable, and storage.endpoint_url"
+            ) from error
 
     async def put(
         self, key: str, chunks: AsyncIterator[bytes], *, content_type: str, filename: str | None
     ) -> Upload:
-        """Store `chunks` under `key`; at most four parts of 8 MiB are in memory."""
+        """Store `chunks` under `key`; about five times 8 MiB are in memory at most."""
         upload = S3Upload(
             self._client,
             self._bucket,

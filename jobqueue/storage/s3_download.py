@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 from botocore.exceptions import ClientError
 
+from jobqueue.errors import StorageUnavailable
 from jobqueue.storage.base import StoredObject
 from jobqueue.storage.s3_errors import S3_ERRORS, Bucket, error_code, is_missing, storage_errors
 
@@ -88,15 +89,16 @@ class S3Download:
             self._answer["Body"].close()
 
     async def _ask(self) -> None:
-        """Request the rest, of the same version of the object if some of it was read."""
+        """Request the rest."""
         request: dict[str, Any] = {}
         if self._at or self._end is not None:
             last = "" if self._end is None else self._end - 1
             request["Range"] = f"bytes={self._at}-{last}"
-        if self._etag is not None:
-            request["IfMatch"] = self._etag
         answer = await self._client.get_object(**self._place, **request)
-        self._answer, self._etag = answer, answer["ETag"]
+        self._answer = answer
+        if self._etag is not None and answer["ETag"] != self._etag:
+            raise StorageUnavailable(f"{self._key} was replaced while it was read; read it again")
+        self._etag = answer["ETag"]
         total = answer.get("ContentRange", "").rpartition("/")[2]
         self.info = described(self._key, answer, int(total or answer["ContentLength"]))
 

@@ -8,6 +8,7 @@ import msgspec
 from botocore.exceptions import (
     BotoCoreError,
     ClientError,
+    ConnectionError,  # noqa: A004 - botocore's own, the base of "could not connect"
     HTTPClientError,
     NoCredentialsError,
     PartialCredentialsError,
@@ -15,7 +16,7 @@ from botocore.exceptions import (
 
 from jobqueue.errors import StorageUnavailable
 
-TRANSPORT_ERRORS = (HTTPClientError, aiohttp.ClientError)
+TRANSPORT_ERRORS = (HTTPClientError, ConnectionError, aiohttp.ClientError)
 """The request or its answer was lost on the way: its fate is unknown."""
 
 S3_ERRORS = (BotoCoreError, ClientError, aiohttp.ClientError)

@@ -1,6 +1,8 @@
 """One upload to S3: a single request if it is short, else parts of which few are in memory."""
 
 import asyncio
+import base64
+import hashlib
 import io
 import uuid
 from collections.abc import AsyncIterator, Coroutine
@@ -29,8 +31,10 @@ PART_SIZE = 8 * 1024 * 1024
 PARTS_IN_FLIGHT = 2
 """Sending one overlaps with waiting for the answer to another; more only costs memory."""
 
+FATE_TIMEOUT = 3.0
 CLEAN_UP_TIMEOUT = 5.0
-"""Seconds for undoing a cancelled upload: half of what a cancelled job may take to end."""
+"""Seconds that a cancelled upload waits for the request that makes it visible, and then takes
+for undoing it: together less than the ten that a cancelled job may take to end."""
 
 _NONCE = "jobqueue-upload"
 """Metadata that tells an object of this upload from an older or newer one of its key."""
@@ -80,7 +84,12 @@ class S3Upload:
     async def _in_one(self, body: bytes) -> None:
         with storage_errors(self._bucket):
             try:
-                await self._client.put_object(Body=io.BytesIO(body), **self._place, **self._about)
+                checksum = await _md5(body)
+                await _to_its_end(
+                    self._client.put_object(
+                        Body=io.BytesIO(body), ContentMD5=checksum, **self._place, **self._about
+                    )
+                )
             except (asyncio.CancelledError, *TRANSPORT_ERRORS):
                 await self._clean_up(self._withdraw())
                 raise
@@ -92,7 +101,7 @@ class S3Upload:
         try:
             sent = await self._send_parts(upload_id, held, parts)
             with storage_errors(self._bucket):
-                await self._complete(upload_id, sent)
+                await _to_its_end(self._complete(upload_id, sent))
         except BaseException:
             await self._clean_up(self._abort(upload_id))
             raise
@@ -103,10 +112,15 @@ class S3Upload:
         slots = asyncio.Semaphore(PARTS_IN_FLIGHT)
         sent: list[CompletedPartTypeDef] = []
 
-        async def send(number: int, body: io.BytesIO) -> None:
+        async def send(number: int, part: bytes) -> None:
+            checksum = await _md5(part)
             with storage_errors(self._bucket):
                 answer = await self._client.upload_part(
-                    **self._place, UploadId=upload_id, PartNumber=number, Body=body
+                    Body=io.BytesIO(part),
+                    ContentMD5=checksum,
+                    PartNumber=number,
+                    UploadId=upload_id,
+                    **self._place,
                 )
             sent.append({"ETag": answer["ETag"], "PartNumber": number})
             slots.release()
@@ -117,7 +131,7 @@ class S3Upload:
                 while part := held.pop() if held else await anext(parts, b""):
                     await slots.acquire()
                     number += 1
-                    group.create_task(send(number, io.BytesIO(part)))
+                    group.create_task(send(number, part))
                     del part
         except ExceptionGroup as errors:
             raise errors.exceptions[0] from None
@@ -163,3 +177,26 @@ class S3Upload:
                 await undo
         except (*S3_ERRORS, TimeoutError) as error:
             log.warning("upload_not_undone", **self._place, error=str(error))
+
+
+async def _md5(body: bytes) -> str:
+    """The checksum that every server verifies, of AWS or not: Content-MD5."""
+    digest = await asyncio.to_thread(hashlib.md5, body, usedforsecurity=False)
+    return base64.b64encode(digest.digest()).decode()
+
+
+async def _to_its_end(request: Coroutine[Any, Any, object]) -> None:
+    """Await the request that makes an object visible; a cancel waits for its fate.
+
+    A server that has everything goes on when the connection is cut, so an object could
+    appear after it was looked for and not found.
+    """
+    task = asyncio.create_task(request)
+    try:
+        await asyncio.shield(task)
+    finally:
+        try:
+            await asyncio.wait([task], timeout=FATE_TIMEOUT)
+        finally:
+            task.cancel()
+            await asyncio.wait([task])
