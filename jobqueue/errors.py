@@ -4,6 +4,7 @@
     ├── InvalidRequest        422  validation_error
     │   ├── UnknownType       422  unknown_type
     │   └── UnknownTemplate   422  unknown_template
+    ├── MalformedRequest      400  malformed_request
     ├── MalformedBody         400  malformed_body
     ├── PayloadTooLarge       413  payload_too_large
     ├── Unauthorized          401  unauthorized
@@ -75,6 +76,13 @@ class UnknownTemplate(InvalidRequest):
     """No template of this name is installed."""
 
     code = "unknown_template"
+
+
+class MalformedRequest(JobqueueError):
+    """What arrived is not HTTP."""
+
+    code = "malformed_request"
+    status = 400
 
 
 class MalformedBody(JobqueueError):

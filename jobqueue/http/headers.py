@@ -6,8 +6,6 @@ from itertools import count
 
 from aiohttp import web
 
-from jobqueue.http.state import REQUEST_ID
-
 SECURITY_HEADERS = {
     "X-Content-Type-Options": "nosniff",
     "X-Frame-Options": "DENY",
@@ -24,7 +22,7 @@ _process = os.urandom(6).hex()
 _numbers = count(1)
 
 
-def request_id_of(request: web.Request) -> str:
+def request_id_of(request: web.BaseRequest) -> str:
     """The client's own id for the request where it has a usable one, else a new one."""
     given = request.headers.get("X-Request-Id")
     if given is not None and _ACCEPTABLE_ID(given):
@@ -32,10 +30,10 @@ def request_id_of(request: web.Request) -> str:
     return f"{_process}-{next(_numbers):x}"
 
 
-def add_headers(request: web.Request, response: web.StreamResponse) -> None:
+def add_headers(response: web.StreamResponse, request_id: str) -> None:
     """Add what every answer carries; what the handler has set stays."""
     headers = response.headers
     for name, value in SECURITY_HEADERS.items():
         if name not in headers:
             headers[name] = value
-    headers["X-Request-Id"] = request[REQUEST_ID]
+    headers["X-Request-Id"] = request_id

@@ -78,7 +78,7 @@ class Front:
                 if self._closing and self.in_flight == 0:
                     self._idle.set()
             if not response.prepared:
-                add_headers(request, response)
+                add_headers(response, request[REQUEST_ID])
                 if self._closing:
                     response.force_close()
             self._observe(request, response.status, time.perf_counter() - started)

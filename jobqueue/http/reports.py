@@ -13,7 +13,7 @@ from jobqueue.http.documents import REPORT_TYPE
 from jobqueue.http.headers import add_headers
 from jobqueue.http.jobs import accepted
 from jobqueue.http.queries import no_query
-from jobqueue.http.state import operations_of
+from jobqueue.http.state import REQUEST_ID, operations_of
 
 
 async def generate(request: web.Request) -> web.Response:
@@ -50,7 +50,7 @@ async def _stream(request: web.Request, document: DocumentInfo) -> web.StreamRes
                 "Content-Disposition": attachment(document.filename),
             }
         )
-        add_headers(request, response)
+        add_headers(response, request[REQUEST_ID])
         await response.prepare(request)
         if request.method != "HEAD":
             async for chunk in download.chunks():

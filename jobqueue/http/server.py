@@ -1,5 +1,6 @@
 """The HTTP server of a process: starts, says where it is, stops without cutting anybody off."""
 
+import asyncio
 import errno
 
 import structlog
@@ -12,6 +13,7 @@ from jobqueue.app import Operations
 from jobqueue.errors import SettingsError
 from jobqueue.health import Health
 from jobqueue.http.auth import Authenticator, check_exposure
+from jobqueue.http.connection import Connection
 from jobqueue.http.middleware import Front
 from jobqueue.http.routes import ALIAS_ROUTES, API_ROUTES, HEALTH_ROUTES, Route
 from jobqueue.http.state import HEALTH, OPERATIONS
@@ -62,13 +64,9 @@ class HttpServer:
         self._front = Front(Authenticator(settings.token))
         self._app = self._build(health, operations, metrics)
         self._runner = web.AppRunner(
-            self._app,
-            access_log=None,
-            handle_signals=False,
-            shutdown_timeout=CLOSE_TIMEOUT,
-            lingering_time=LINGER,
+            self._app, handle_signals=False, shutdown_timeout=CLOSE_TIMEOUT
         )
-        self._site: web.TCPSite | None = None
+        self._listener: asyncio.Server | None = None
 
     @property
     def url(self) -> str:
@@ -88,18 +86,18 @@ class HttpServer:
             check_exposure(self._settings)
         await self._runner.setup()
         try:
-            self._site = await self._listen()
+            self._listener = await self._listen()
         except BaseException:
             await self._runner.cleanup()
             raise
-        wanted, self._port = self._port, self._runner.addresses[0][1]
+        wanted, self._port = self._port, self._listener.sockets[0].getsockname()[1]
         if wanted not in {0, self._port}:
             log.warning("the default port is taken, using a free one", taken=wanted, url=self.url)
 
     async def stop(self, grace: float) -> None:
         """Accept nobody new, answer what was asked, at most `grace` seconds; then close."""
-        if self._site is not None:
-            await self._site.stop()
+        if self._listener is not None:
+            self._listener.close()
         await self._front.drain(grace)
         await self._runner.cleanup()
 
@@ -127,7 +125,7 @@ class HttpServer:
         if route.public and added.resource is not None:
             self._front.admit(added.resource.canonical)
 
-    async def _listen(self) -> web.TCPSite:
+    async def _listen(self) -> asyncio.Server:
         try:
             return await self._listen_on(self._port)
         except OSError as error:
@@ -142,7 +140,12 @@ class HttpServer:
                 ) from None
         return await self._listen_on(0)
 
-    async def _listen_on(self, port: int) -> web.TCPSite:
-        site = web.TCPSite(self._runner, self._settings.host, port, backlog=BACKLOG)
-        await site.start()
-        return site
+    async def _listen_on(self, port: int) -> asyncio.Server:
+        loop = asyncio.get_running_loop()
+        server = self._runner.server
+        assert server is not None  # noqa: S101 - made by the runner's setup
+
+        def connect() -> Connection:
+            return Connection(server, loop=loop, lingering_time=LINGER)
+
+        return await loop.create_server(connect, self._settings.host, port, backlog=BACKLOG)

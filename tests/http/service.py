@@ -7,7 +7,7 @@ from typing import Any, Self
 
 import aiohttp
 import msgspec
-from pydantic import BaseModel, ConfigDict, Field, SecretStr
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator
 
 from jobqueue import JobContext, JobQueue, Retry
 from jobqueue.app import Operations
@@ -42,6 +42,18 @@ class Report(BaseModel):
     options: dict[str, Any] = {}
 
 
+class Buggy(BaseModel):
+    """A payload model with a bug."""
+
+    a: int
+
+    @field_validator("a")
+    @classmethod
+    def divide(cls, value: int) -> float:
+        """Fail in a way that nobody has thought of."""
+        return 1 / value
+
+
 def job_types() -> JobQueue:
     """The job types of the tests."""
     app = JobQueue(settings=Settings())
@@ -57,6 +69,10 @@ def job_types() -> JobQueue:
     @app.job("report-generation", queue="reports")
     async def report(_job: JobContext, payload: Report) -> dict[str, str]:
         return {"template": payload.template}
+
+    @app.job("buggy")
+    async def buggy(_job: JobContext, payload: Buggy) -> float:
+        return payload.a
 
     return app
 

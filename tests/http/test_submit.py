@@ -160,7 +160,7 @@ async def test_refuses_unknown_types(service: Service) -> None:
     """A type that no worker runs is refused, and the answer says which there are."""
     answer = await service.post("/api/v1/jobs", {"type": "thumbnial", "payload": {}})
     assert (answer.status, answer.code) == (422, "unknown_type")
-    assert "echo, report-generation, thumbnail" in answer.json()["detail"]
+    assert "buggy, echo, report-generation, thumbnail" in answer.json()["detail"]
     assert "/type" in answer.errors()
 
 

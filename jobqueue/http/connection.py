@@ -1,0 +1,36 @@
+"""Connections: what is not HTTP gets a problem document too, and no traceback in the log."""
+
+import structlog
+from aiohttp import web
+from typing_extensions import override
+
+from jobqueue.errors import MalformedRequest
+from jobqueue.http.headers import add_headers, request_id_of
+from jobqueue.http.problems import problem_response
+
+log = structlog.get_logger(__name__)
+
+
+class Connection(web.RequestHandler):
+    """One client's connection."""
+
+    __slots__ = ()
+
+    @override
+    def handle_error(
+        self,
+        request: web.BaseRequest,
+        status: int = 500,
+        exc: BaseException | None = None,
+        message: str | None = None,
+    ) -> web.StreamResponse:
+        if status != MalformedRequest.status:
+            return super().handle_error(request, status, exc, message)
+        request_id = request_id_of(request)
+        log.info("request is not HTTP", request_id=request_id, client=request.remote)
+        response = problem_response(
+            MalformedRequest("the request is not HTTP as it should be"), request_id
+        )
+        add_headers(response, request_id)
+        response.force_close()
+        return response
