@@ -9,8 +9,12 @@ import click
 from jobqueue.app.queue import JobQueue
 
 
+APP_PATH = "jobqueue.app_path"
+"""Where a command's context keeps what `--app` said, for worker processes that load it again."""
+
+
 def load_app(
-    _context: click.Context, _parameter: click.Parameter, where: str | None
+    context: click.Context, _parameter: click.Parameter, where: str | None
 ) -> JobQueue | None:
     """The `JobQueue` that `module:object` names, imported as from the current folder."""
     if where is None:
@@ -28,4 +32,5 @@ def load_app(
         raise click.BadParameter(f"{where}: {type(error).__name__}: {error}") from error
     if not isinstance(found, JobQueue):
         raise click.BadParameter(f"{where} is a {type(found).__name__}, not a JobQueue")
+    context.meta[APP_PATH] = where
     return found

@@ -86,7 +86,7 @@ class Supervisor:
 
     async def _keep(self, child: ChildProcess) -> None:
         """Start a child again whenever it ends."""
-        delay, has_worked = 0.0, False
+        delay, has_worked = FIRST_DELAY, False
         while not self.draining.is_set():
             started = monotonic()
             pid, code = await child.run()
@@ -97,12 +97,12 @@ class Supervisor:
             if failed and not has_worked:
                 raise SettingsError(failed)
             has_worked = has_worked or (child.status is not None and not failed)
-            if monotonic() - started > STABLE_AFTER or code == EXIT_REPLACE:
-                delay = 0.0
-            pause = delay * random.uniform(0.8, 1.2)
+            if monotonic() - started > STABLE_AFTER:
+                delay = FIRST_DELAY
+            pause = 0.0 if code == EXIT_REPLACE else delay * random.uniform(0.8, 1.2)
             _log.warning("worker_process_ended", pid=pid, code=code, restart_in=round(pause, 1))
             await self._sleep(pause)
-            delay = min(delay * 2 or FIRST_DELAY, MAX_DELAY)
+            delay = min(delay * 2, MAX_DELAY)
 
     async def _sleep(self, seconds: float) -> None:
         """Wait, but no longer than until the drain begins."""

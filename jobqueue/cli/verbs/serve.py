@@ -6,7 +6,7 @@ import click
 import structlog
 
 from jobqueue.app.queue import JobQueue
-from jobqueue.cli.apps import load_app
+from jobqueue.cli.apps import APP_PATH, load_app
 from jobqueue.cli.configuration import Configuration, settings_options
 from jobqueue.cli.loop import loop_factory
 from jobqueue.cli.roles import role_option
@@ -85,6 +85,12 @@ def command(
     configure_logging(settings.log)
     for warning in warnings:
         structlog.get_logger(__name__).warning(warning)
-    service = serve(settings, roles=roles, app=app, explicit_port=settings.http.port is not None)
+    service = serve(
+        settings,
+        roles=roles,
+        app=app,
+        app_path=click.get_current_context().meta.get(APP_PATH),
+        explicit_port=settings.http.port is not None,
+    )
     with asyncio.Runner(loop_factory=loop_factory()) as runner:
         runner.run(service)
