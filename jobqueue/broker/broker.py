@@ -10,7 +10,7 @@ from jobqueue.broker.codec import ulid_of
 from jobqueue.broker.connections import Connections
 from jobqueue.broker.consumer import BLOCK_SLACK, Claim, Consumer, Lease
 from jobqueue.broker.events import Event, Events
-from jobqueue.broker.keys import Keys
+from jobqueue.broker.keys import SCHEMA_VERSION, Keys
 from jobqueue.broker.leases import LeaseRenewer, Renewal
 from jobqueue.broker.listing import Filter, Lister
 from jobqueue.broker.producer import Producer
@@ -166,8 +166,9 @@ class Broker:
     # Workers
 
     async def consumer(self, queue: str, *, worker_id: str, lease: float) -> Consumer:
-        """A pool's hold on a queue; enters the queue into the list of queues."""
+        """A pool's hold on a queue; signs the worker on."""
         await self._channel.execute("SADD", self._keys.queues, queue)
+        await self._channel.call(scripts.join(self._keys.meta(queue), worker_id, SCHEMA_VERSION))
         return Consumer(
             commands=self._channel,
             waiting=self._connections.blocking(reply_timeout=MAX_BLOCK + BLOCK_SLACK),

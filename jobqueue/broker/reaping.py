@@ -19,6 +19,9 @@ MAX_CRASHES = 3
 INBOX_PATIENCE_MS = 1000
 """How long a delivered job may wait in an inbox: its worker needs a millisecond."""
 
+MIN_GAP_MS = 3000
+"""A shorter time without a pass is no outage: passes are about a second apart."""
+
 WORKER_SILENCE_MS = 60_000
 """When a worker without a beat is forgotten: twelve beats."""
 
@@ -62,6 +65,7 @@ class Reaping:
                     MAX_CRASHES,
                     keep.dead_count,
                     keep.cancelled_count,
+                    max(round(lease * 1000 / 3), MIN_GAP_MS),
                 )
             ),
             call(scripts.promote_due(meta, STEP)),

@@ -119,6 +119,11 @@ def retry(job: str, /) -> None:
 
 
 @Script
+def join(worker: str, version: int, /) -> None:
+    """Sign a worker on."""
+
+
+@Script
 def beat(worker: str, info: bytes, keep_ms: int, /) -> None:
     """Say that a worker lives."""
 
@@ -130,7 +135,13 @@ def leave(worker: str, /) -> None:
 
 @Script
 def recover(
-    lease_ms: int, limit: int, max_crashes: int, keep_dead: int, keep_cancelled: int, /
+    lease_ms: int,
+    limit: int,
+    max_crashes: int,
+    keep_dead: int,
+    keep_cancelled: int,
+    gap_ms: int,
+    /,
 ) -> None:
     """Take jobs back from lost workers."""
 

@@ -86,14 +86,32 @@ async def test_a_cancelled_job_of_a_lost_worker_ends(broker: Broker, frail: Cons
     await reap_until(broker, job_id, State.CANCELLED)
 
 
-async def test_after_a_gap_nothing_is_taken_back_at_once(broker: Broker, frail: Consumer) -> None:
-    """After an outage live workers renew first: the first pass only starts a grace period."""
+async def test_after_an_outage_nothing_is_taken_back_at_once(
+    broker: Broker, frail: Consumer, client: RedisClient, namespace: str
+) -> None:
+    """When Redis was away live workers renew first: a grace period of half a lease."""
     (job_id,) = await enqueue(broker)
+    await broker.reap(QUEUE, lease=LEASE)
     await claim_one(frail)
     await asyncio.sleep(LEASE * 1.5)
+    seconds, _ = client.time()
+    client.hset(f"{prefix_of(namespace)}meta", "reaped_at", (seconds - 10) * 1000)
     report = await broker.reap(QUEUE, lease=LEASE)
     assert report.recovered == 0
     assert await state_of(broker, job_id) is State.ACTIVE
+    await reap_until(broker, job_id, State.QUEUED)
+
+
+async def test_a_clock_that_steps_back_takes_no_job_away(
+    broker: Broker, frail: Consumer, client: RedisClient, namespace: str
+) -> None:
+    """A pass that lies in the future is a clock that was set: grace, then on as usual."""
+    (job_id,) = await enqueue(broker)
+    await claim_one(frail)
+    await asyncio.sleep(LEASE * 1.5)
+    seconds, _ = client.time()
+    client.hset(f"{prefix_of(namespace)}meta", "reaped_at", (seconds + 3600) * 1000)
+    assert (await broker.reap(QUEUE, lease=LEASE)).recovered == 0
     await reap_until(broker, job_id, State.QUEUED)
 
 

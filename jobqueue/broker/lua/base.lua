@@ -26,3 +26,8 @@ end
 -- Lets the script go on when Redis is out of memory: Redis refuses a command that may grow only as
 -- a script's first write, so a deletion of nothing goes first. For all but the enqueue.
 local function allow_oom() redis.call('DEL', key('nothing')) end
+
+local function refuse_version(stored, version)
+  return redis.error_reply('SCHEMA this queue has layout ' .. stored .. ', this program writes '
+    .. version .. ': run the same version everywhere')
+end

@@ -5,10 +5,7 @@ local version = ARGV[1]
 -- ARGV[2..]: id, spec, delay_ms, run_at_ms
 
 local stored = redis.call('HGET', meta, 'version')
-if stored and stored ~= version then
-  return redis.error_reply('SCHEMA this queue has layout ' .. stored .. ', this program writes '
-    .. version .. ': run the same version everywhere')
-end
+if stored and stored ~= version then return refuse_version(stored, version) end
 local jobs = {unpack(ARGV, 2)}
 if not stored then redis.call('HSET', meta, 'version', version) end
 local states = accept_all(jobs)

@@ -2,18 +2,19 @@
 -- Takes running jobs back from workers that stopped renewing, at most `limit` a call. A job that
 -- was taken back `max_crashes` times in a row is dead: it kills its workers.
 --
--- After a gap in the passes, or when time went backwards, nothing is taken for half a lease, so
+-- After a gap of `gap_ms` in the passes, or when time went backwards, nothing is taken for half a lease, so
 -- that workers that live renew first. Answers {taken back, dead, cancelled, found} with the ids.
 local lease_ms = tonumber(ARGV[1])
 local limit = ARGV[2]
 local max_crashes = tonumber(ARGV[3])
 local keep_dead = ARGV[4]
 local keep_cancelled = ARGV[5]
+local gap_ms = tonumber(ARGV[6])
 
 allow_oom()
 local reaper = redis.call('HMGET', meta, 'reaped_at', 'grace_until')
 local reaped_at, grace_until = tonumber(reaper[1]), tonumber(reaper[2] or 0)
-if not reaped_at or now < reaped_at or now - reaped_at > lease_ms / 3 then
+if not reaped_at or now < reaped_at or now - reaped_at > gap_ms then
   grace_until = now + lease_ms / 2
 end
 if now < grace_until then

@@ -1,0 +1,11 @@
+--!include base
+-- Signs a worker on, so that the reaper looks into its inbox. Refuses a queue of another layout.
+local worker = ARGV[1]
+local version = ARGV[2]
+
+local stored = redis.call('HGET', meta, 'version')
+if stored and stored ~= version then return refuse_version(stored, version) end
+allow_oom()
+redis.call('HSET', meta, 'version', version)
+redis.call('ZADD', key('workers'), now, worker)
+return 1
