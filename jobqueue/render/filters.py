@@ -32,6 +32,9 @@ _DIGITS = dict.fromkeys(["CLP", "ISK", "JPY", "KRW", "PYG", "VND", "XAF", "XOF",
 _DIGITS |= dict.fromkeys(["BHD", "IQD", "JOD", "KWD", "LYD", "OMR", "TND"], 3)
 """Decimals of ISO 4217 where they are not two."""
 
+MAX_DIGITS = 18
+"""Digits before the point of the largest number; with its decimals it is still exact."""
+
 _POSTCODE_LAST = frozenset({"united kingdom", "uk", "great britain", "ireland"})
 """Countries that put the postcode behind the city, as those with states do."""
 
@@ -40,7 +43,7 @@ def to_decimal(value: Any) -> Decimal:
     """A JSON number as the decimal that was written in the JSON.
 
     Raises:
-        ValueError: it is no number.
+        ValueError: it is no number, or one that nobody could read.
     """
     if isinstance(value, bool) or not isinstance(value, (int, float, str, Decimal)):
         raise ValueError(f"{value!r} is not a number")  # noqa: TRY004 - one error for all that is none
@@ -50,6 +53,8 @@ def to_decimal(value: Any) -> Decimal:
         number = Decimal("NaN")
     if not number.is_finite():
         raise ValueError(f"{value!r} is not a number")
+    if number.adjusted() > MAX_DIGITS:
+        raise ValueError(f"{value!r} is too large to be printed")
     return number
 
 

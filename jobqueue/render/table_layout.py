@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from typing import Any
 
-from jobqueue.render.filters import number, to_decimal
+from jobqueue.render.filters import MAX_DIGITS, number, to_decimal
 
 LARGEST_TYPE = 9.0
 SMALLEST_TYPE = 4.5
@@ -112,7 +112,10 @@ def _text(cell: Any, decimals: int, *, separated: bool) -> str:
 
 
 def _is_number(cell: Any) -> bool:
-    return isinstance(cell, (int, float)) and not isinstance(cell, bool)
+    """Whether a cell is a number to be aligned; a huge one is shown as it is."""
+    return (
+        isinstance(cell, (int, float)) and not isinstance(cell, bool) and abs(cell) < 10**MAX_DIGITS
+    )
 
 
 def _decimals(value: Decimal) -> int:

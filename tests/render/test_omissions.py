@@ -1,0 +1,79 @@
+"""What is told about the parts of a document that are not printed."""
+
+import pytest
+
+from jobqueue.render.omissions import MAX_WARNINGS, leaves_traces, list_omissions
+
+
+@pytest.mark.parametrize(
+    "html",
+    [
+        "<p>plain",
+        "<meta charset=utf-8><META CHARSET='utf-8' />",
+        '<meta name="viewport" content="width=device-width, initial-scale=1">',
+        "<style>@page { margin: 1cm }</style><img src=a.png><script>1</script>",
+    ],
+)
+def test_plain_documents_leave_no_traces(html: str) -> None:
+    """The page that printed them takes the next document at once."""
+    assert not leaves_traces(html)
+
+
+@pytest.mark.parametrize(
+    "html",
+    [
+        "<base href=x>",
+        "<BASE href=x>",
+        "<link rel=stylesheet href=x>",
+        "<iframe srcdoc=x>",
+        "<object data=x>",
+        "<meta http-equiv=refresh content=1>",
+        "<meta http-equiv='Content-Security-Policy' content=\"default-src 'none'\">",
+        "<meta name=color-scheme content=dark>",
+        "<meta/charset=utf-8 http-equiv=refresh>",
+        "<meta charset=utf-8 http-equiv=refresh content=1>",
+        """<meta name="viewport' content='a'>" http-equiv="refresh" content="0;url=x">""",
+        '<meta name=author content="a>b" http-equiv=refresh>',
+        "<noscript><meta http-equiv=refresh></noscript>",
+    ],
+)
+def test_documents_that_set_something_leave_traces(html: str) -> None:
+    """What the page's Document would keep for the next one is noticed, however it is written."""
+    assert leaves_traces(html)
+
+
+def test_everything_left_out_is_told() -> None:
+    """Scripts, failed addresses, broken images, relative styles and frames are listed."""
+    html = (
+        "<script>1</script><SCRIPT src=x></SCRIPT><script type='application/ld+json'>{}</script>"
+        "<img src='https://example.com/a.png?b=1&amp;c=2'><img src=b.png>"
+        "<link href='style.css' rel='stylesheet'><iframe src=x></iframe><iframe></iframe>"
+    )
+    warnings = list_omissions(
+        html,
+        failed=["https://example.com/a.png?b=1&c=2"],
+        broken_images=["https://example.com/a.png?b=1&c=2", "b.png"],
+    )
+    assert warnings == (
+        "scripts not run: 2 (documents are rendered without JavaScript)",
+        "not loaded, documents have no network: https://example.com/a.png?b=1&c=2",
+        "image not shown: b.png (embed images as data: addresses)",
+        "stylesheet not loaded: style.css (put styles into the document)",
+        "content of <iframe> elements is not loaded",
+    )
+
+
+def test_addresses_of_another_document_are_not_told() -> None:
+    """What the document does not name itself is counted, not shown."""
+    assert list_omissions("<p>", failed=["https://other.example/secret"], broken_images=[]) == (
+        "not loaded, documents have no network: 1 other addresses",
+    )
+
+
+def test_warnings_are_bounded() -> None:
+    """Neither their number nor their length can fill a result."""
+    names = [f"{n}{'x' * 1000}.png" for n in range(500)]
+    warnings = list_omissions("", failed=[], broken_images=[*names, "data:" + "x" * 1000])
+    assert len(warnings) == MAX_WARNINGS
+    assert warnings[-1] == f"and {501 - MAX_WARNINGS + 1} more"
+    assert max(map(len, warnings)) < 200

@@ -1,0 +1,185 @@
+"""The options of a document."""
+
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from pydantic import ValidationError
+
+from jobqueue.render.filenames import MAX_BYTES, filename_from_title, safe_filename
+from jobqueue.render.options import PdfOptions
+from jobqueue.render.paper import FORMATS, MIN_CONTENT
+
+
+def errors_of(options: Any) -> dict[str, str]:
+    """Field and message of everything that is wrong with `options`."""
+    with pytest.raises(ValidationError) as caught:
+        PdfOptions.model_validate(options)
+    return {".".join(map(str, e["loc"])): e["msg"] for e in caught.value.errors()}
+
+
+def refused_fields(options: dict[str, Any]) -> set[str]:
+    """The fields for which `options` are refused; none when they are accepted."""
+    try:
+        PdfOptions.model_validate(options)
+    except ValidationError as error:
+        return {str(each["loc"][0]) for each in error.errors()}
+    return set()
+
+
+def test_defaults_are_a_sheet_of_a4_with_margins() -> None:
+    """Without options a document is upright A4 with margins of 15 to 20 mm."""
+    options = PdfOptions()
+    width, height = (round(side * 25.4) for side in options.paper)
+    assert (width, height) == (210, 297)
+    for side in ("top", "right", "bottom", "left"):
+        assert 15 <= round(getattr(options, f"margin_{side}") * 25.4, 3) <= 20
+    assert options.print_background
+    assert not options.javascript
+
+
+@pytest.mark.parametrize(
+    ("given_options", "paper"),
+    [
+        ({"format": "letter"}, (8.5, 11)),
+        ({"format": "A5", "landscape": True}, (8.27, 5.83)),
+        ({"paper_width": "10cm", "paper_height": 6}, (100 / 25.4, 6)),
+        ({"paper_width": "960px", "paper_height": "300 mm"}, (10, 300 / 25.4)),
+        ({"format": None, "paper_width": None}, (8.27, 11.69)),
+    ],
+)
+def test_paper_is_given_by_name_or_sides(
+    given_options: dict[str, Any], paper: tuple[float, float]
+) -> None:
+    """Formats are known in any case; sides are inches or carry a unit; null is not given."""
+    assert PdfOptions.model_validate(given_options).paper == pytest.approx(paper)
+
+
+@pytest.mark.parametrize(
+    ("options", "field", "hint"),
+    [
+        ({"format": "A9"}, "format", "A4"),
+        ({"format": 4}, "format", "A4"),
+        ({"paper_width": 5}, "paper_height", "together with paper_width"),
+        ({"paper_height": 5}, "paper_width", "together with paper_height"),
+        ({"format": "A4", "paper_width": 5, "paper_height": 5}, "format", "combined"),
+        ({"paper_width": 0.2, "paper_height": 5}, "paper_width", "at least 1 inch"),
+        ({"paper_width": "900in", "paper_height": 5}, "paper_width", "at most 200"),
+        ({"margin_top": "5furlong"}, "margin_top", "'20mm'"),
+        ({"margin_top": -1}, "margin_top", "0 to 200"),
+        ({"margin_top": None, "margin_left": True}, "margin_left", "number of inches"),
+        ({"margin_left": "100mm", "margin_right": "101mm"}, "margin_right", "leaves no room"),
+        ({"margin_top": 12, "landscape": True}, "margin_top", "leaves no room"),
+        ({"scale": 3}, "scale", "less than or equal to 2"),
+        ({"scale": "1"}, "scale", "number"),
+        ({"landscape": "yes"}, "landscape", "boolean"),
+        ({"print_background": 1}, "print_background", "boolean"),
+        ({"page_ranges": "3-1"}, "page_ranges", "upwards"),
+        ({"page_ranges": "0"}, "page_ranges", "count from 1"),
+        ({"page_ranges": "1,,2"}, "page_ranges", "is no page"),
+        ({"page_ranges": "1 2"}, "page_ranges", "is no page"),
+        ({"page_ranges": ""}, "page_ranges", "'1-3, 5, 8-'"),
+        ({"page_ranges": 3}, "page_ranges", "'1-3, 5, 8-'"),
+        ({"header_html": "<SCRIPT src=x>"}, "header_html", "<script>"),
+        ({"footer_html": "x" * 70_000}, "footer_html", "65536"),
+        ({"filename": "///"}, "filename", "file name"),
+        ({"filename": 7}, "filename", "file name"),
+        ({"javascript": True}, "javascript", "not available"),
+        ({"colour": True}, "colour", "there are format"),
+        ({"colour": None}, "colour", "there are format"),
+    ],
+)
+def test_wrong_options_name_their_field(options: dict[str, Any], field: str, hint: str) -> None:
+    """Each mistake is reported at its field, with what to do instead."""
+    errors = errors_of(options)
+    assert list(errors) == [field]
+    assert hint in errors[field]
+
+
+def test_all_mistakes_are_reported_at_once() -> None:
+    """A client learns of every wrong field and combination in one answer."""
+    errors = errors_of({"format": "A4", "paper_width": 3, "scale": 9, "foo": 1, "landscape": 0})
+    assert set(errors) == {"format", "paper_height", "scale", "foo", "landscape"}
+
+
+def test_options_must_be_an_object() -> None:
+    """A text or list instead of options is refused."""
+    assert errors_of(["A4"])
+
+
+def test_margins_are_not_judged_against_paper_of_the_document() -> None:
+    """With prefer_css_page_size the paper is the document's, so any margins may fit."""
+    assert PdfOptions(margin_top=12, prefer_css_page_size=True).margin_top == 12
+
+
+@pytest.mark.parametrize("ranges", ["1", "1-3", "1-3, 5, 8-", "-2", "7-7"])
+def test_page_ranges_are_kept_as_given(ranges: str) -> None:
+    """Single pages, ranges and open ends are accepted."""
+    assert PdfOptions(page_ranges=ranges).page_ranges == ranges
+
+
+lengths = st.floats(0, 30) | st.integers(0, 700).map(lambda n: f"{n}mm")
+
+
+@given(
+    st.sampled_from(sorted(FORMATS)),
+    st.booleans(),
+    st.fixed_dictionaries(
+        {f"margin_{side}": lengths for side in ("top", "right", "bottom", "left")}
+    ),
+)
+def test_accepted_margins_leave_room(
+    paper: str, landscape: bool, margins: dict[str, float | str]
+) -> None:
+    """Whatever margins are accepted, there is room for text; what is refused names a margin."""
+    options = {"format": paper, "landscape": landscape, **margins}
+    refused = refused_fields(options)
+    if refused:
+        assert refused <= set(margins)
+    else:
+        assert min(PdfOptions.model_validate(options).content) >= MIN_CONTENT
+
+
+@given(st.dictionaries(st.sampled_from([*PdfOptions.model_fields, "x"]), st.none() | st.text()))
+def test_any_texts_are_accepted_or_refused_by_field(options: dict[str, Any]) -> None:
+    """No text in any option breaks the check itself."""
+    assert refused_fields(options) <= {*PdfOptions.model_fields, "x"}
+
+
+@pytest.mark.parametrize(
+    ("name", "safe"),
+    [
+        ("invoice", "invoice.pdf"),
+        ("Rechnung März.PDF", "Rechnung März.pdf"),
+        ("../../etc/passwd", "passwd.pdf"),
+        ("C:\\temp\\a.pdf", "a.pdf"),
+        ('a"b\r\nc.pdf', "a_b__c.pdf"),
+        ("\u202efdp.exe", "fdp.exe.pdf"),
+        (". .hidden", "hidden.pdf"),
+        ("日本語", "日本語.pdf"),
+        ("..", None),
+        ("", None),
+    ],
+)
+def test_filenames_are_made_safe(name: str, safe: str | None) -> None:
+    """Folders, forbidden and invisible characters never reach a header or a disk."""
+    assert safe_filename(name) == safe
+
+
+@given(st.text())
+def test_any_filename_is_safe_and_stays_so(name: str) -> None:
+    """A name that was made safe is short, ends in .pdf, and is not changed again."""
+    safe = safe_filename(name)
+    if safe is not None:
+        assert safe.endswith(".pdf")
+        assert not set(safe) & set('/\\"\r\n\0')
+        assert len(safe.encode()) <= MAX_BYTES
+        assert safe_filename(safe) == safe
+
+
+def test_a_document_is_named_by_its_title() -> None:
+    """Entities are read, slashes do not make folders, and no title gives no name."""
+    assert filename_from_title("<title>R&amp;D 1/2</title>") == "R&D 1-2.pdf"
+    assert filename_from_title("<p>no title") is None
+    assert filename_from_title("<title> </title>") is None
