@@ -24,6 +24,8 @@ class Connection(web.RequestHandler):
         exc: BaseException | None = None,
         message: str | None = None,
     ) -> web.StreamResponse:
+        if isinstance(exc, ConnectionError):
+            raise exc  # cut on purpose, or by the client: the connection ends without an answer
         if status != MalformedRequest.status:
             return super().handle_error(request, status, exc, message)
         request_id = request_id_of(request)

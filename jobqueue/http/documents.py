@@ -8,12 +8,11 @@ from typing import Any
 import msgspec
 from msgspec import UNSET, Raw, UnsetType
 
+from jobqueue.jobs.report_generation import DOCUMENT_PATH
+from jobqueue.jobs.report_generation import NAME as REPORT_TYPE
 from jobqueue.model import Job, Progress, State
 
 PREFIX = "/api/v1"
-
-REPORT_TYPE = "report-generation"
-"""The type whose jobs make a document."""
 
 NULL = Raw(b"null")
 
@@ -221,5 +220,5 @@ def _links(job: Job) -> dict[str, str]:
     path = job_path(job.id)
     links = {"self": path, "status": f"{path}/status", "result": f"{path}/result"}
     if job.type == REPORT_TYPE:
-        links["document"] = f"{PREFIX}/reports/{job.id}"
+        links["document"] = f"{DOCUMENT_PATH}/{job.id}"
     return links

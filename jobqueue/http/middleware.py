@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING
 
 import structlog
-from aiohttp import web
+from aiohttp import ClientConnectionResetError, web
 
 from jobqueue.errors import JobqueueError, MethodNotAllowed, PayloadTooLarge, RouteNotFound
 from jobqueue.http.auth import Authenticator
@@ -94,6 +94,8 @@ class Front:
             return _refusal(request, error)
         except web.HTTPException as error:
             return _refusal_of_aiohttp(request, error)
+        except ClientConnectionResetError:
+            raise  # the client is gone: nobody to answer, nothing to log
         except Exception as error:
             _abort_if_begun(request, error)
             log.exception("request failed", request_id=request[REQUEST_ID], path=request.path)

@@ -8,12 +8,14 @@ from aiohttp import web
 from jobqueue.app.decoding import fields_of
 from jobqueue.app.operations import DocumentInfo
 from jobqueue.app.requests import JobRequest
+from jobqueue.errors import StorageUnavailable
 from jobqueue.http.bodies import ENVELOPE, read_json
-from jobqueue.http.documents import REPORT_TYPE
 from jobqueue.http.headers import add_headers
 from jobqueue.http.jobs import accepted
 from jobqueue.http.queries import no_query
 from jobqueue.http.state import REQUEST_ID, operations_of
+from jobqueue.jobs.report_generation import NAME as REPORT_TYPE
+from jobqueue.storage.base import Download
 
 
 async def generate(request: web.Request) -> web.Response:
@@ -53,9 +55,18 @@ async def _stream(request: web.Request, document: DocumentInfo) -> web.StreamRes
         add_headers(response, request[REQUEST_ID])
         await response.prepare(request)
         if request.method != "HEAD":
-            async for chunk in download.chunks():
-                await response.write(chunk)
+            await _send(response, download)
     return response
+
+
+async def _send(response: web.StreamResponse, download: Download) -> None:
+    """Send the whole document, or raise so that the connection breaks off."""
+    sent = 0
+    async for chunk in download.chunks():
+        await response.write(chunk)
+        sent += len(chunk)
+    if sent != download.info.size:
+        raise StorageUnavailable(f"{download.info.key} ended after {sent} bytes")
 
 
 def attachment(filename: str) -> str:

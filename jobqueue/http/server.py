@@ -75,6 +75,11 @@ class HttpServer:
         shown = WILDCARDS.get(host) or (f"[{host}]" if ":" in host else host)
         return f"http://{shown}:{self._port}"
 
+    @property
+    def in_flight(self) -> int:
+        """Requests that are not answered yet."""
+        return self._front.in_flight
+
     async def start(self) -> None:
         """Listen.
 

@@ -14,7 +14,9 @@ from jobqueue.app import Operations
 from jobqueue.broker.broker import Broker, Connections, Consumer, Lease
 from jobqueue.health import Health
 from jobqueue.http.server import HttpServer
+from jobqueue.jobs.builtin import add_builtin_types
 from jobqueue.model import ClaimedJob, Outcome, Progress, Verdict
+from jobqueue.render.templates import Templates
 from jobqueue.settings import HttpSettings, LimitSettings, Settings
 from jobqueue.storage.base import Storage
 from jobqueue.storage.local import LocalStorage
@@ -30,16 +32,6 @@ class Thumbnail(BaseModel):
 
     url: str
     width: int = Field(100, gt=0)
-
-
-class Report(BaseModel):
-    """A payload of the shape that report jobs have."""
-
-    model_config = ConfigDict(extra="forbid")
-
-    template: str
-    data: dict[str, Any]
-    options: dict[str, Any] = {}
 
 
 class Buggy(BaseModel):
@@ -66,14 +58,11 @@ def job_types() -> JobQueue:
     async def echo(_job: JobContext, payload: Any) -> Any:
         return payload
 
-    @app.job("report-generation", queue="reports")
-    async def report(_job: JobContext, payload: Report) -> dict[str, str]:
-        return {"template": payload.template}
-
     @app.job("buggy")
     async def buggy(_job: JobContext, payload: Buggy) -> float:
         return payload.a
 
+    add_builtin_types(app.registry, templates=Templates())
     return app
 
 
