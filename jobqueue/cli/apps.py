@@ -8,7 +8,6 @@ import click
 
 from jobqueue.app.queue import JobQueue
 
-
 APP_PATH = "jobqueue.app_path"
 """Where a command's context keeps what `--app` said, for worker processes that load it again."""
 

@@ -20,7 +20,8 @@ from jobqueue.service.service import Service, running_service
 from jobqueue.service.signals import stop_signals
 from jobqueue.settings import Settings
 from jobqueue.worker.link import STATUS_INTERVAL, ParentLink, Plan, Status
-from jobqueue.worker.supervisor import EXIT_REPLACE, KILL_MARGIN
+from jobqueue.worker.supervisor import KILL_MARGIN
+from jobqueue.worker.wedge import EXIT_REPLACE
 
 EXIT_FAILED = 2
 """Exit code of a child that could not start, after it has told its parent why."""

@@ -17,7 +17,8 @@ from jobqueue.app.opening import open_broker
 from jobqueue.service.assembly import VERSION, Assembly, Parts
 from jobqueue.service.signals import stop_signals
 from jobqueue.settings import Settings
-from jobqueue.worker.supervisor import EXIT_REPLACE, Supervisor
+from jobqueue.worker.supervisor import Supervisor
+from jobqueue.worker.wedge import EXIT_REPLACE
 from jobqueue.worker.worker import Worker
 
 REQUEST_GRACE = 2.0

@@ -5,8 +5,8 @@ A handler that blocks the event loop cannot renew anything; this thread can.
 
 import asyncio
 import threading
-import time
 from collections.abc import Iterable, Sequence
+from time import monotonic
 from typing import TYPE_CHECKING
 
 import structlog
@@ -15,6 +15,7 @@ from jobqueue.broker.consumer import Lease
 from jobqueue.broker.leases import LeaseRenewer
 from jobqueue.errors import Unavailable
 from jobqueue.worker.attempt import Stop
+from jobqueue.worker.wedge import WedgeWatch
 
 if TYPE_CHECKING:
     from jobqueue.worker.attempt import Attempt
@@ -41,6 +42,7 @@ class Keeper:
         self._renewer = renewer
         self._interval = lease / 3
         self._loop = asyncio.get_running_loop()
+        self._wedge = WedgeWatch()
         self._stopped = threading.Event()
         self._thread = threading.Thread(target=self._run, name="lease-keeper", daemon=True)
 
@@ -57,18 +59,22 @@ class Keeper:
         pause = self._interval
         while not self._stopped.wait(pause):
             pause = self._interval
+            self._wedge.look(self._held().values())
             attempts = self._to_renew()
             if attempts and not self._renew(attempts):
                 pause *= RETRY_SHARE
         self._renewer.close()
 
+    def _held(self) -> "dict[str, Attempt]":
+        held: dict[str, Attempt] = {}
+        for pool in self._pools:
+            held.update(pool.held.copy())  # copied in one step: the loop goes on meanwhile
+        return held
+
     def _to_renew(self) -> "dict[str, Attempt]":
-        now = time.monotonic()  # the loop's own clock
+        now = monotonic()
         return {
-            job_id: attempt
-            for pool in self._pools
-            for job_id, attempt in pool.held.copy().items()  # one step: the loop goes on meanwhile
-            if attempt.lease_until > now
+            job_id: attempt for job_id, attempt in self._held().items() if attempt.lease_until > now
         }
 
     def _renew(self, attempts: "dict[str, Attempt]") -> bool:

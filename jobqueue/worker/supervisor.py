@@ -15,6 +15,7 @@ from jobqueue.errors import SettingsError
 from jobqueue.worker.child_process import ChildProcess
 from jobqueue.worker.link import Plan
 from jobqueue.worker.merged_metrics import MergedMetrics
+from jobqueue.worker.wedge import EXIT_REPLACE
 
 FIRST_DELAY = 0.5
 """Seconds before a child that died is started again."""
@@ -27,9 +28,6 @@ STABLE_AFTER = 60.0
 
 KILL_MARGIN = 6.0
 """Seconds that a child gets beyond its drain: it needs 4 to hand jobs back."""
-
-EXIT_REPLACE = 75
-"""Exit code of a process that asks to be replaced (EX_TEMPFAIL: try again)."""
 
 _log = structlog.get_logger(__name__)
 
