@@ -109,18 +109,18 @@ class EmbeddedRedis:
                 pause = self._look_after(pause)
             except (OSError, SettingsError) as error:
                 pause = STABLE_AFTER
-                log.error("embedded Redis cannot be started", error=str(error))  # noqa: TRY400 - no bug
+                log.error("embedded_redis_not_started", error=str(error))  # noqa: TRY400 - no bug
 
     def _look_after(self, pause: float) -> float:
         """Start the server where it is ours to do; the seconds to wait before the next look."""
         if self._server is None:
             if self._start_if_free():
-                log.warning("embedded Redis was left by its owner, started it again")
+                log.warning("embedded_redis_taken_over")
             return 0.0
         if self._server.is_alive:
             return 0.0
         lived = time.monotonic() - self._server.started_at
-        log.error("embedded Redis ended, starting it again", reason=self._server.last_words())
+        log.error("embedded_redis_restarting", reason=self._server.last_words())
         self._start()
         return 0.0 if lived > STABLE_AFTER else min(STABLE_AFTER, 2 * pause + WATCH_INTERVAL)
 
