@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import structlog
 from aiohttp import ClientConnectionResetError, web
 
-from jobqueue.errors import JobqueueError, MethodNotAllowed, PayloadTooLarge, RouteNotFound
+from jobqueue.errors import JobqueueError, MethodNotAllowed, RouteNotFound
 from jobqueue.http.auth import Authenticator
 from jobqueue.http.headers import add_headers, request_id_of
 from jobqueue.http.problems import problem_response
@@ -27,6 +27,9 @@ UNMATCHED = "unmatched"
 METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 """Method labels; clients may invent others, which share `OTHER`."""
 
+OUTAGE_LOG_INTERVAL = 5.0
+"""Seconds between two log lines about the same outage, which may last long under much load."""
+
 log = structlog.get_logger(__name__)
 
 
@@ -43,6 +46,7 @@ class Front:
         self._idle = asyncio.Event()
         self._authenticator = authenticator
         self._public: set[str] = set()
+        self._logged_at: dict[str, float] = {}
         self._timers: dict[tuple[str, str, int], Histogram] = {}
 
     def admit(self, path: str) -> None:
@@ -91,20 +95,13 @@ class Front:
             self._check(request)
             return await handler(request)
         except JobqueueError as error:
-            return _refusal(request, error)
+            return self._refusal(request, error)
         except web.HTTPException as error:
-            return _refusal_of_aiohttp(request, error)
+            return self._refusal_of_aiohttp(request, error)
         except ClientConnectionResetError:
             raise  # the client is gone: nobody to answer, nothing to log
-        except Exception as error:
-            _abort_if_begun(request, error)
-            log.exception("request failed", request_id=request[REQUEST_ID], path=request.path)
-            return problem_response(
-                JobqueueError(
-                    "something went wrong here; the log has the details under the request id"
-                ),
-                request[REQUEST_ID],
-            )
+        except Exception as error:  # noqa: BLE001 - it is logged, and the others are served on
+            return _surprise(request, error)
 
     def _check(self, request: web.Request) -> None:
         """Raise for who may not call, and for what is not there."""
@@ -115,6 +112,34 @@ class Front:
             self._authenticator.check(request)
         if problem is not None:
             raise problem
+
+    def _refusal(self, request: web.Request, error: JobqueueError) -> web.Response:
+        if error.status == JobqueueError.status:
+            return _surprise(request, error)
+        _abort_if_begun(request, error)
+        if error.status > JobqueueError.status:
+            self._log_outage(request, error)
+        return problem_response(error, request[REQUEST_ID])
+
+    def _refusal_of_aiohttp(self, request: web.Request, error: web.HTTPException) -> web.Response:
+        match error:
+            case web.HTTPNotFound():
+                return self._refusal(request, RouteNotFound(f"there is no route {request.path}"))
+            case web.HTTPMethodNotAllowed():
+                allowed = ", ".join(sorted(error.allowed_methods))
+                message = f"{request.method} is not possible on {request.path}, but {allowed}"
+                response = self._refusal(request, MethodNotAllowed(message))
+                response.headers["Allow"] = allowed
+                return response
+            case _:
+                raise error
+
+    def _log_outage(self, request: web.Request, error: JobqueueError) -> None:
+        """Log that a server behind this one is away: once in a while, not for every request."""
+        now = time.monotonic()
+        if now - self._logged_at.get(error.code, -OUTAGE_LOG_INTERVAL) >= OUTAGE_LOG_INTERVAL:
+            self._logged_at[error.code] = now
+            log.warning("requests refused", code=error.code, reason=str(error), path=request.path)
 
     def _observe(self, request: web.Request, status: int, seconds: float) -> None:
         method = request.method if request.method in METHODS else "OTHER"
@@ -131,33 +156,13 @@ def _pattern_of(request: web.Request) -> str:
     return UNMATCHED if resource is None else resource.canonical
 
 
-def _refusal(request: web.Request, error: JobqueueError) -> web.Response:
+def _surprise(request: web.Request, error: Exception) -> web.Response:
+    """The answer to what nobody has thought of: the client gets no part of it."""
     _abort_if_begun(request, error)
-    if error.status >= 500:  # noqa: PLR2004 - where HTTP's own errors begin
-        log.warning(
-            "request refused",
-            request_id=request[REQUEST_ID],
-            path=request.path,
-            code=error.code,
-            error=str(error),
-        )
-    return problem_response(error, request[REQUEST_ID])
-
-
-def _refusal_of_aiohttp(request: web.Request, error: web.HTTPException) -> web.Response:
-    match error:
-        case web.HTTPNotFound():
-            return _refusal(request, RouteNotFound(f"there is no route {request.path}"))
-        case web.HTTPMethodNotAllowed():
-            allowed = ", ".join(sorted(error.allowed_methods))
-            message = f"{request.method} is not possible on {request.path}, but {allowed}"
-            response = _refusal(request, MethodNotAllowed(message))
-            response.headers["Allow"] = allowed
-            return response
-        case web.HTTPRequestEntityTooLarge():
-            return _refusal(request, PayloadTooLarge(error.reason))
-        case _:
-            raise error
+    request_id = request[REQUEST_ID]
+    log.error("request failed", request_id=request_id, path=request.path, exc_info=error)
+    problem = JobqueueError("something went wrong here: the log has it under the request id")
+    return problem_response(problem, request_id)
 
 
 def _abort_if_begun(request: web.Request, error: Exception) -> None:

@@ -92,9 +92,16 @@ class Service:
     """A server on a port of its own, its broker, and a client."""
 
     def __init__(
-        self, *, broker: Broker, server: HttpServer, health: Health, storage: Storage
+        self,
+        *,
+        broker: Broker,
+        server: HttpServer,
+        health: Health,
+        storage: Storage,
+        operations: Operations,
     ) -> None:
         self.broker = broker
+        self.operations = operations
         self.server = server
         self.health = health
         self.storage = storage
@@ -188,14 +195,17 @@ async def running_service(
         broker = Broker(connections, namespace=namespace, retention=settings.retention)
         stack.push_async_callback(broker.close)
         health = Health()
+        operations = Operations(broker, job_types().registry, settings, storage)
         server = HttpServer(
             settings.http,
             health=health,
-            operations=Operations(broker, job_types().registry, settings, storage),
+            operations=operations,
             explicit_port=True,
             default_port=8080,
         )
         await server.start()
         stack.push_async_callback(server.stop, 5.0)
-        service = Service(broker=broker, server=server, health=health, storage=storage)
+        service = Service(
+            broker=broker, server=server, health=health, storage=storage, operations=operations
+        )
         yield await stack.enter_async_context(service)

@@ -1,0 +1,77 @@
+"""When Redis goes away, is full, and comes back."""
+
+import tempfile
+from collections.abc import Iterator
+from contextlib import AsyncExitStack
+from pathlib import Path
+
+import pytest
+import redis
+
+from tests.support.redis import redis_server
+
+from .service import Service, running_service
+
+SUBMIT = {"type": "echo", "payload": 1}
+
+
+@pytest.fixture
+def folder() -> Iterator[Path]:
+    """A folder with a name short enough for a socket."""
+    with tempfile.TemporaryDirectory(prefix="jq-") as folder:
+        yield Path(folder)
+
+
+async def test_redis_away_is_503_and_back_is_202(
+    folder: Path, namespace: str, tmp_path: Path
+) -> None:
+    """Without Redis the API is 503 and says when to try again; with it all works again."""
+    on_disk = ("--appendonly", "yes", "--appendfsync", "always")
+    async with AsyncExitStack() as stack:
+        with redis_server(folder, *on_disk) as url:
+            service = await stack.enter_async_context(running_service(url, namespace, tmp_path))
+            job_id = await service.submit("echo")
+        for method, path, body in (
+            ("POST", "/api/v1/jobs", SUBMIT),
+            ("POST", "/api/v1/jobs/bulk", [SUBMIT]),
+            ("GET", f"/api/v1/jobs/{job_id}", None),
+            ("DELETE", f"/api/v1/jobs/{job_id}", None),
+            ("POST", f"/api/v1/jobs/{job_id}/retry", None),
+            ("GET", "/api/v1/jobs", None),
+            ("GET", "/api/v1/stats", None),
+            ("GET", f"/api/v1/reports/{job_id}", None),
+            ("POST", "/api/v1/jobs", {"type": "unheard-of", "payload": 1}),
+        ):
+            answer = await service.call(method, path, body)
+            assert (answer.status, answer.code) == (503, "redis_unavailable"), path
+            assert answer.headers["Retry-After"].isdigit()
+        assert (await service.get("/healthz")).status == 200
+        assert (await service.post("/api/v1/jobs", {**SUBMIT, "delay": -1})).status == 422
+        with redis_server(folder, *on_disk):
+            assert (await service.post("/api/v1/jobs", SUBMIT)).status == 202
+            assert (await service.get(f"/api/v1/jobs/{job_id}")).json()["state"] == "queued"
+            assert (await service.get("/api/v1/stats")).json()["queued"] == 2
+
+
+async def test_a_full_redis_is_503(folder: Path, namespace: str, tmp_path: Path) -> None:
+    """A Redis without memory refuses new jobs with 503, and is still read and cancelled."""
+    with redis_server(folder) as url:
+        async with running_service(url, namespace, tmp_path) as service:
+            job_id = await service.submit("echo")
+            with redis.Redis.from_url(url) as client:
+                client.config_set("maxmemory", "1")
+            answer = await service.post("/api/v1/jobs", SUBMIT)
+            assert (answer.status, answer.code) == (503, "redis_full")
+            assert (await service.get(f"/api/v1/jobs/{job_id}")).status == 200
+            assert (await service.delete(f"/api/v1/jobs/{job_id}")).status == 200
+
+
+async def test_an_error_of_redis_is_not_the_clients(
+    service: Service, namespace: str, redis_url: str
+) -> None:
+    """What Redis refuses for a reason of its own is 500, without its words."""
+    with redis.Redis.from_url(redis_url) as client:
+        client.set(f"{namespace}:queues", "not a set")
+    answer = await service.get("/api/v1/stats")
+    assert (answer.status, answer.code) == (500, "internal_error")
+    assert b"WRONGTYPE" not in answer.body
