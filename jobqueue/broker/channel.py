@@ -102,6 +102,9 @@ class Channel:
     Args:
         reply_timeout: seconds after which an unanswered call breaks the connection; a
             blocking command needs more than it blocks.
+
+    Attributes:
+        client_id: what the server calls the latest connection; None before the first.
     """
 
     def __init__(
@@ -114,6 +117,7 @@ class Channel:
         self._connecting = asyncio.Lock()
         self._watch: asyncio.TimerHandle | None = None
         self._watched: asyncio.Future[Any] | None = None
+        self.client_id: int | None = None
 
     async def execute(self, *command: Argument) -> Any:
         """The reply to a command.
@@ -212,6 +216,7 @@ class Channel:
         if address.db:
             commands.append(("SELECT", address.db))
         commands.append(("CLIENT", "SETNAME", self._name))
+        commands.append(("CLIENT", "ID"))
         try:
             replies = await asyncio.gather(*map(protocol.send, commands))
         except BaseException:
@@ -221,6 +226,7 @@ class Channel:
             if isinstance(reply, hiredis.ReplyError):
                 protocol.abort()
                 raise RedisUnavailable(f"Redis at {address.masked} refused the login: {reply}")
+        self.client_id = replies[-1]
 
     def _error(self, reply: Exception) -> JobqueueError:
         text = str(reply)

@@ -99,6 +99,11 @@ class Consumer:
             "BLMOVE", self._handoff, self._inbox, "RIGHT", "LEFT", f"{seconds:.3f}"
         )
 
+    async def stop_waiting(self) -> None:
+        """End an outstanding `wait` as if its time were over; it may have brought a job."""
+        if self._waiting.client_id is not None:
+            await self._commands.execute("CLIENT", "UNBLOCK", self._waiting.client_id)
+
     async def claim(self, slots: int) -> Claim:
         """Take up to `slots` jobs; 0 hands back what was delivered and not started.
 

@@ -130,7 +130,9 @@ class Fetcher:
 
     async def _rest(self, tasks: asyncio.TaskGroup) -> None:
         pool = self._pool
-        if pool.free > 0:
+        if pool.closed:
+            await self._waiter.interrupt()
+        elif pool.free > 0:
             self._waiter.begin(tasks)
         await pool.changed.wait()
         pool.changed.clear()

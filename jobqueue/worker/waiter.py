@@ -1,12 +1,13 @@
 """The blocking wait of an idle pool."""
 
 import asyncio
+import contextlib
 import random
 from collections.abc import Callable
 from time import monotonic
 
 from jobqueue.broker.consumer import Consumer
-from jobqueue.errors import Unavailable
+from jobqueue.errors import JobqueueError, Unavailable
 from jobqueue.outage import Outage
 
 BLOCK = 1.0
@@ -44,6 +45,12 @@ class Waiter:
         """Start a wait in `tasks` unless one is outstanding."""
         if self._task is None:
             self._task = tasks.create_task(self._wait())
+
+    async def interrupt(self) -> None:
+        """Ask the server to end an outstanding wait: a stop need not wait for it."""
+        if self._task is not None:
+            with contextlib.suppress(JobqueueError):  # it ends by itself soon, too
+                await self._consumer.stop_waiting()
 
     async def _wait(self) -> None:
         self.since = monotonic()
