@@ -5,8 +5,7 @@ import asyncio
 import click
 import structlog
 
-from jobqueue.app.queue import JobQueue
-from jobqueue.cli.apps import APP_PATH, load_app
+from jobqueue.cli.apps import App, load_app
 from jobqueue.cli.configuration import Configuration, settings_options
 from jobqueue.cli.loop import loop_factory
 from jobqueue.cli.roles import role_option
@@ -59,7 +58,7 @@ def command(
     roles: frozenset[str],
     host: str | None,
     port: int | None,
-    app: JobQueue | None,
+    app: App,
     queues: dict[str, int] | None,
     concurrency: int | None,
     processes: int | None,
@@ -88,8 +87,8 @@ def command(
     service = serve(
         settings,
         roles=roles,
-        app=app,
-        app_path=click.get_current_context().meta.get(APP_PATH),
+        app=app.queue,
+        app_path=app.path,
         explicit_port=settings.http.port is not None,
     )
     with asyncio.Runner(loop_factory=loop_factory()) as runner:
