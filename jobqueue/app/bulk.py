@@ -4,7 +4,7 @@ from collections.abc import Iterable
 
 import msgspec
 
-from jobqueue.app.decoding import check_text, malformed
+from jobqueue.app.decoding import check_json, check_text, malformed
 from jobqueue.app.requests import JobRequest, decode_request
 from jobqueue.errors import FieldError, InvalidRequest, MalformedBody, PayloadTooLarge
 from jobqueue.settings import LimitSettings
@@ -61,6 +61,7 @@ def requests_from_array(body: bytes, limits: LimitSettings) -> list[JobRequest]:
     try:
         items = _items_of(body)
     except msgspec.ValidationError:
+        check_json(body)  # it was read up to the error only
         raise InvalidRequest(
             "the body is not an array of jobs", (FieldError("", "expected an array"),)
         ) from None

@@ -55,14 +55,11 @@ class Decoder(Generic[Model]):
         return decoded
 
     def _refuse(self, body: bytes, error: msgspec.ValidationError) -> NoReturn:
+        check_json(body)  # it was read up to the error only
         try:
-            fields = _fields_of(body)
+            errors = explain(_fields_of(body), self._model, _decode_one)
         except msgspec.ValidationError:
-            errors: tuple[FieldError, ...] = (field_error(error),)
-        except (ValueError, RecursionError) as broken:
-            raise malformed(broken) from None
-        else:
-            errors = explain(fields, self._model, _decode_one)
+            errors = (field_error(error),)
         raise InvalidRequest("the request has wrong fields", errors)
 
 
@@ -77,6 +74,7 @@ def fields_of(body: bytes) -> dict[str, msgspec.Raw]:
     try:
         fields = _fields_of(body)
     except msgspec.ValidationError as error:
+        check_json(body)  # it was read up to the error only
         raise InvalidRequest("the body is no JSON object", (field_error(error),)) from None
     except (ValueError, RecursionError) as error:
         raise malformed(error) from None
