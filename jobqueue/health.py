@@ -57,7 +57,7 @@ def _check(name: str, problem: str | None, *, required: bool) -> Check:
     return Check(name, ok=problem is None, required=required, detail=problem)
 
 
-async def _run(name: str, probe: Readiness, required: bool) -> Check:  # noqa: FBT001 - a row of the table above
+async def _run(name: str, probe: Readiness, required: bool) -> Check:
     try:
         async with asyncio.timeout(PROBE_TIMEOUT):
             problem = await probe()

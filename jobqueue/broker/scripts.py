@@ -134,7 +134,7 @@ def leave(worker: str, /) -> None:
 
 
 @Script
-def recover(
+def recover(  # noqa: PLR0917 - in the order of the script's ARGV
     lease_ms: int,
     limit: int,
     max_crashes: int,
