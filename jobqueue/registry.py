@@ -8,11 +8,17 @@ import msgspec
 
 from jobqueue.context import JobContext
 from jobqueue.errors import SettingsError
-from jobqueue.model import TypeInfo
+from jobqueue.model import STATE_ALIASES, State, TypeInfo
 from jobqueue.retry import DEFAULT_RETRY, Retry
 
 NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,62}")
 """Queue, type and template names: safe in keys, paths, labels and file names."""
+
+RESERVED = frozenset(
+    {*State, *STATE_ALIASES}
+    | {"bulk", "enqueue", "events", "health", "jobs", "queues", "stats", "workers"}
+)
+"""Words that mean something else where a name may be: in paths and on the command line."""
 
 DEFAULT_QUEUE = "default"
 DEFAULT_TIMEOUT = 300.0
@@ -54,6 +60,8 @@ class JobType(msgspec.Struct, frozen=True):
 
 def check_name(kind: str, name: str) -> str:
     """`name`, when it may name a queue, type or template; else SettingsError."""
+    if name in RESERVED:
+        raise SettingsError(f"{kind} name {name!r} is a word of the API: choose another")
     if not NAME.fullmatch(name):
         raise SettingsError(
             f"{kind} name {name!r}: use lower-case letters, digits and hyphens, at most 63"

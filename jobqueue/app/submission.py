@@ -9,11 +9,11 @@ from jobqueue.app.bulk import BulkErrors, check_count
 from jobqueue.app.catalog import Catalog
 from jobqueue.app.requests import JobRequest
 from jobqueue.broker.broker import Broker
-from jobqueue.errors import FieldError, InvalidRequest, PayloadTooLarge
+from jobqueue.errors import FieldError, InvalidRequest, PayloadTooLarge, SettingsError
 from jobqueue.ids import ULID_LENGTH, created_at_ms, new_job_id
 from jobqueue.metrics import JOBS_ENQUEUED, queue_label
 from jobqueue.model import DEFAULT_OPTIONS, Accepted, Job, JobOptions, NewJob, Priority, State
-from jobqueue.registry import NAME, JobType
+from jobqueue.registry import JobType, check_name
 from jobqueue.retry import DEFAULT_RETRY
 from jobqueue.settings import LimitSettings
 
@@ -142,8 +142,11 @@ def _check(request: JobRequest, job_type: JobType, payload: bytes, payload_path:
 
 
 def _wrong_options(request: JobRequest) -> Iterator[FieldError]:
-    if request.queue is not None and not NAME.fullmatch(request.queue):
-        yield FieldError("/queue", "use lower-case letters, digits and hyphens, at most 63")
+    if request.queue is not None:
+        try:
+            check_name("queue", request.queue)
+        except SettingsError as error:
+            yield FieldError("/queue", str(error))
     if request.priority not in PRIORITIES:
         names = ", ".join(f"{priority.label} ({priority})" for priority in Priority)
         yield FieldError("/priority", f"must be one of {names}")

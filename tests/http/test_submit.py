@@ -113,6 +113,7 @@ async def test_keeps_payloads_untouched(service: Service, payload: bytes) -> Non
         ({"priority": 7}, "/priority", "must be one of"),
         ({"priority": True}, "/priority", "expected"),
         ({"queue": "Not A Name"}, "/queue", "lower-case letters"),
+        ({"queue": "failed"}, "/queue", "word of the API"),
         ({"delay": -1}, "/delay", ">= 0"),
         ({"delay": "5"}, "/delay", "expected a number"),
         ({"delay": 1, "run_at": "2100-01-01T00:00:00Z"}, "/run_at", "not both"),

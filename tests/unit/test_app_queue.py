@@ -350,7 +350,10 @@ def test_refuses_functions_that_are_no_handlers(function: Any, words: str) -> No
         JobQueue().job("x")(function)
 
 
-@pytest.mark.parametrize(("name", "queue"), [("Upper", "q"), ("x", "a b"), ("thumbnail", "q")])
+@pytest.mark.parametrize(
+    ("name", "queue"),
+    [("Upper", "q"), ("x", "a b"), ("thumbnail", "q"), ("jobs", "q"), ("x", "pending")],
+)
 def test_refuses_wrong_names(name: str, queue: str) -> None:
     """A type or queue with a wrong name, or a type that is taken, is refused."""
     app = JobQueue()
