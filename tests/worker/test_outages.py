@@ -1,0 +1,78 @@
+"""Redis goes away and comes back: the worker goes on by itself."""
+
+import asyncio
+import os
+import signal
+import tempfile
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import redis
+
+from jobqueue.ids import new_job_id
+from jobqueue.model import NewJob, State
+from tests.support.redis import redis_server
+from tests.support.wait import eventually
+
+from .harness import QUEUE, Harness, open_broker
+from .stages import Crowd
+
+
+async def test_cut_connections_lose_nothing(harness: Harness) -> None:
+    """While all connections are cut again and again every job still runs once."""
+    crowd = Crowd()
+    harness.define("crowd", crowd.handle)
+    jobs = [NewJob(new_job_id(QUEUE), "crowd", b"%d" % number) for number in range(500)]
+    await harness.broker.enqueue_many(jobs)
+    with redis.Redis.from_url(harness.url) as client:
+        async with harness.worker(slots=3):
+            for part in range(1, 21):
+                await eventually(lambda part=part: len(crowd.seen) >= 20 * part)  # type: ignore[misc]  # bound now
+                client.client_kill_filter(_type="normal", skipme=True)
+            await eventually(lambda: _completed(harness, 500))
+    assert sorted(crowd.seen) == list(range(500))
+
+
+async def test_an_idle_worker_survives_a_frozen_redis(namespace: str) -> None:
+    """A worker that waits while Redis stops answering is alive, and at work when it answers."""
+    async with _private(namespace) as (harness, pid):
+        crowd = Crowd()
+        harness.define("crowd", crowd.handle)
+        async with harness.worker() as worker:
+            await eventually(harness.broker.workers)
+            os.kill(pid, signal.SIGSTOP)
+            try:
+                for _ in range(90):  # longer than any timeout of the connections
+                    await asyncio.sleep(0.1)
+                    assert worker.problem() is None
+            finally:
+                os.kill(pid, signal.SIGCONT)
+            job = await harness.ended(await harness.submit("crowd"), within=6)
+    assert job.state is State.COMPLETED
+
+
+async def test_a_stop_without_redis_ends_in_time(namespace: str) -> None:
+    """A worker that is stopped while Redis is away does not wait for it for ever."""
+    async with _private(namespace) as (harness, pid):
+        crowd = Crowd()
+        harness.define("crowd", crowd.handle)
+        async with asyncio.timeout(15), harness.worker(drain=0.2):
+            await harness.ended(await harness.submit("crowd"))
+            os.kill(pid, signal.SIGKILL)
+
+
+@asynccontextmanager
+async def _private(namespace: str) -> AsyncIterator[tuple[Harness, int]]:
+    """A harness on a Redis of its own, and that server's pid."""
+    with tempfile.TemporaryDirectory(prefix="jq-") as folder, redis_server(Path(folder)) as url:
+        with redis.Redis.from_url(url) as client:
+            pid = int(client.info("server")["process_id"])
+        broker = await open_broker(url, namespace)
+        yield Harness(broker, url, namespace), pid
+        await broker.close()
+
+
+async def _completed(harness: Harness, count: int) -> bool:
+    (stats,) = await harness.broker.stats([QUEUE])
+    return stats.counts.get(State.COMPLETED, 0) == count
