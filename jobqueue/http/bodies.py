@@ -35,20 +35,23 @@ async def read_body(request: web.Request, limit: int) -> bytes:
     """The body.
 
     Raises:
-        PayloadTooLarge: it has more than `limit` bytes.
+        PayloadTooLarge: it has more than `limit` bytes, or than `http.max_body`.
         MalformedBody: it is not what its headers say.
     """
+    limit = min(limit, request.client_max_size)
     length = request.content_length
     if length is not None and length > limit:
         raise PayloadTooLarge(f"the body has {length} bytes, at most {limit} are accepted here")
+    if length is None or "Content-Encoding" in request.headers:
+        request = request.clone(client_max_size=limit)  # its size shows only as it arrives
     try:
         body = await request.read()
     except web.HTTPRequestEntityTooLarge:
-        raise PayloadTooLarge(f"the body has more bytes than are accepted ({limit})") from None
+        raise PayloadTooLarge(
+            f"the body has more than the {limit} bytes that are accepted here"
+        ) from None
     except (web.RequestPayloadError, HttpProcessingError, PayloadEncodingError) as error:
         raise MalformedBody(f"the body cannot be read: {error}") from None
-    if len(body) > limit:
-        raise PayloadTooLarge(f"the body has {len(body)} bytes, at most {limit} are accepted here")
     return body
 
 

@@ -165,6 +165,24 @@ async def test_requests_in_flight_finish(redis_url: str, namespace: str, tmp_pat
         await client.close()
 
 
+async def test_open_connections_are_served_to_the_end(
+    redis_url: str, namespace: str, tmp_path: Path
+) -> None:
+    """While the server waits for the last requests, connections that are open still work."""
+    async with running_service(redis_url, namespace, tmp_path) as service:
+        client = SlowClient()
+        await client.start(service.server.url)
+        assert (await service.get("/healthz")).status == 200  # leaves a connection open
+        await eventually(lambda: service.server.in_flight == 1)
+        stopping = asyncio.create_task(service.server.stop(10))
+        await eventually(lambda: not _accepts(service.server.url))
+        answer = await service.post("/api/v1/jobs", {"type": "echo", "payload": 1})
+        assert (answer.status, answer.headers["Connection"]) == (202, "close")
+        assert (await client.finish()).startswith(b"HTTP/1.1 202 ")
+        await stopping
+        await client.close()
+
+
 async def test_slow_clients_do_not_hold_up_the_stop(
     redis_url: str, namespace: str, tmp_path: Path
 ) -> None:
