@@ -229,7 +229,7 @@ class JobQueue:
             return self._settings
         settings, warnings = load_settings(flags={"redis": {"url": self._redis_url}})
         for warning in warnings:
-            log.warning(warning)
+            log.warning("settings", warning=warning)
         return settings
 
 

@@ -29,7 +29,7 @@ class Connection(web.RequestHandler):
         if status != MalformedRequest.status:
             return super().handle_error(request, status, exc, message)
         request_id = request_id_of(request)
-        log.info("request is not HTTP", request_id=request_id, client=request.remote)
+        log.info("request_is_not_http", request_id=request_id, client=request.remote)
         response = problem_response(
             MalformedRequest("the request is not HTTP as it should be"), request_id
         )

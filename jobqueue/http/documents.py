@@ -74,7 +74,7 @@ class StatusDocument(msgspec.Struct):
 
 
 class JobProgressDocument(msgspec.Struct):
-    """How far a job is: all zero and null before it reports anything."""
+    """How far a job is: zero before it reports anything, 100 once it is completed."""
 
     id: str
     state: State
@@ -134,7 +134,7 @@ def job_document(job: Job, *, max_attempts: int, include: Iterable[str] = ()) ->
         attempt=job.attempt,
         max_attempts=max_attempts,
         deliveries=job.deliveries,
-        progress=_progress(job.progress) if job.progress else None,
+        progress=_progress(job, job.progress) if job.progress else None,
         result=_raw(job.result) if "result" in include else UNSET,
         error=_error(job, with_traceback="traceback" in include),
         reason=job.reason,
@@ -156,7 +156,7 @@ def status_document(job: Job, *, max_attempts: int) -> StatusDocument:
         state=job.state,
         attempt=job.attempt,
         max_attempts=max_attempts,
-        progress=_progress(job.progress) if job.progress else None,
+        progress=_progress(job, job.progress) if job.progress else None,
         error=_error(job, with_traceback=False),
         reason=job.reason,
     )
@@ -164,7 +164,7 @@ def status_document(job: Job, *, max_attempts: int) -> StatusDocument:
 
 def progress_document(job: Job) -> JobProgressDocument:
     """How far a job is."""
-    progress = _progress(job.progress or Progress(0.0))
+    progress = _progress(job, job.progress or Progress(0.0))
     return JobProgressDocument(
         job.id, job.state, progress.percent, progress.message, progress.updated_at
     )
@@ -199,9 +199,11 @@ def _raw(result: bytes | None) -> Raw:
     return NULL if result is None else Raw(result)
 
 
-def _progress(progress: Progress) -> ProgressDocument:
-    at = progress.updated_at_ms
-    return ProgressDocument(progress.percent, progress.message, timestamp(at) if at else None)
+def _progress(job: Job, progress: Progress) -> ProgressDocument:
+    at = timestamp(progress.updated_at_ms) if progress.updated_at_ms else None
+    if job.state is State.COMPLETED:  # whatever was reported last
+        return ProgressDocument(100.0, None, at)
+    return ProgressDocument(progress.percent, progress.message, at)
 
 
 def _error(job: Job, *, with_traceback: bool) -> ErrorDocument | None:

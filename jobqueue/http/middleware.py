@@ -65,7 +65,7 @@ class Front:
                 async with asyncio.timeout(grace):
                     await self._idle.wait()
             except TimeoutError:
-                log.warning("requests cut off at shutdown", requests=self.in_flight)
+                log.warning("requests_cut_off", requests=self.in_flight)
 
     def middleware(self) -> "Middleware":
         """What aiohttp calls with each request."""
@@ -139,7 +139,7 @@ class Front:
         now = time.monotonic()
         if now - self._logged_at.get(error.code, -OUTAGE_LOG_INTERVAL) >= OUTAGE_LOG_INTERVAL:
             self._logged_at[error.code] = now
-            log.warning("requests refused", code=error.code, reason=str(error), path=request.path)
+            log.warning("requests_refused", code=error.code, reason=str(error), path=request.path)
 
     def _observe(self, request: web.Request, status: int, seconds: float) -> None:
         method = request.method if request.method in METHODS else "OTHER"
@@ -160,7 +160,7 @@ def _surprise(request: web.Request, error: Exception) -> web.Response:
     """The answer to what nobody has thought of: the client gets no part of it."""
     _abort_if_begun(request, error)
     request_id = request[REQUEST_ID]
-    log.error("request failed", request_id=request_id, path=request.path, exc_info=error)
+    log.error("request_failed", request_id=request_id, path=request.path, exc_info=error)
     problem = JobqueueError("something went wrong here: the log has it under the request id")
     return problem_response(problem, request_id)
 
@@ -168,5 +168,5 @@ def _surprise(request: web.Request, error: Exception) -> web.Response:
 def _abort_if_begun(request: web.Request, error: Exception) -> None:
     """Cut an answer whose first bytes are out: the client must not take it for whole."""
     if request.writer.output_size:
-        log.warning("answer cut short", request_id=request[REQUEST_ID], error=str(error))
+        log.warning("answer_cut_short", request_id=request[REQUEST_ID], error=str(error))
         raise ConnectionResetError from error

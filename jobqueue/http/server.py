@@ -97,7 +97,7 @@ class HttpServer:
             raise
         wanted, self._port = self._port, self._listener.sockets[0].getsockname()[1]
         if wanted not in {0, self._port}:
-            log.warning("the default port is taken, using a free one", taken=wanted, url=self.url)
+            log.warning("default_port_is_taken", taken=wanted, url=self.url)
 
     async def stop(self, grace: float) -> None:
         """Accept nobody new, answer what was asked, at most `grace` seconds; then close."""

@@ -44,7 +44,8 @@ async def test_shows_progress(service: Service) -> None:
         "message": None,
         "updated_at": None,
     }
-    await service.report(await service.start(), Progress(40, "half way"))
+    job = await service.start()
+    await service.report(job, Progress(40, "half way"))
     after = (await service.get(f"/api/v1/jobs/{job_id}/progress")).json()
     assert (after["state"], after["percent"], after["message"]) == ("active", 40.0, "half way")
     document = (await service.get(f"/api/v1/jobs/{job_id}")).json()
@@ -53,6 +54,9 @@ async def test_shows_progress(service: Service) -> None:
         "message": "half way",
         "updated_at": after["updated_at"],
     }
+    await service.finish(job, Outcome.COMPLETED, result=b"{}")
+    ended = (await service.get(f"/api/v1/jobs/{job_id}/progress")).json()
+    assert (ended["state"], ended["percent"], ended["message"]) == ("completed", 100.0, None)
 
 
 async def test_gives_the_result(service: Service) -> None:
