@@ -6,6 +6,7 @@ from typing import Any
 from jobqueue.broker.broker import Broker, Consumer
 from jobqueue.ids import new_job_id
 from jobqueue.model import ClaimedJob, Failure, NewJob, Outcome, QueueStats, Settled, State, Verdict
+from tests.support.redis import RedisClient
 
 QUEUE = "q"
 
@@ -56,3 +57,10 @@ async def counts(broker: Broker) -> dict[State, int]:
     """How many jobs are in each state that has any."""
     stats: list[QueueStats] = await broker.stats([QUEUE])
     return {state: count for state, count in stats[0].counts.items() if count}
+
+
+def fingerprint(client: RedisClient, namespace: str) -> dict[str, str]:
+    """A digest of every key of a namespace: equal only where nothing has changed."""
+    names = sorted(client.scan_iter(f"{namespace}:*"))
+    digests = client.execute_command("DEBUG", "DIGEST-VALUE", *names)
+    return dict(zip(names, digests, strict=True))

@@ -10,7 +10,18 @@ from jobqueue.model import Failure, Job, Outcome, Progress, Settled, State, Verd
 from jobqueue.settings import RetentionSettings
 from tests.support.redis import RedisClient
 
-from .helpers import QUEUE, claim, claim_one, counts, enqueue, new_job, prefix_of, settle, state_of
+from .helpers import (
+    QUEUE,
+    claim,
+    claim_one,
+    counts,
+    enqueue,
+    fingerprint,
+    new_job,
+    prefix_of,
+    settle,
+    state_of,
+)
 
 
 async def read(broker: Broker, job_id: str) -> Job:
@@ -82,34 +93,34 @@ async def test_a_returned_job_is_next_and_unspent(broker: Broker, consumer: Cons
 
 @pytest.mark.parametrize("outcome", list(Outcome))
 async def test_a_verdict_that_is_sent_again_changes_nothing(
-    broker: Broker, consumer: Consumer, client: RedisClient, outcome: Outcome
+    broker: Broker, consumer: Consumer, client: RedisClient, namespace: str, outcome: Outcome
 ) -> None:
     """A worker may send a verdict until it is answered."""
     await enqueue(broker)
     jobs = await claim(consumer)
     arguments = {"delay_ms": 50_000, "result": b"1"}
     assert await settle(consumer, jobs, outcome, **arguments) == [Settled.OK]
-    before = client.execute_command("DEBUG", "DIGEST")
+    before = fingerprint(client, namespace)
     assert await settle(consumer, jobs, outcome, **arguments) == [Settled.DONE]
-    assert client.execute_command("DEBUG", "DIGEST") == before
+    assert fingerprint(client, namespace) == before
 
 
 @pytest.mark.parametrize("outcome", list(Outcome))
 async def test_a_stale_token_changes_nothing(
-    broker: Broker, consumer: Consumer, client: RedisClient, outcome: Outcome
+    broker: Broker, consumer: Consumer, client: RedisClient, namespace: str, outcome: Outcome
 ) -> None:
     """A late worker cannot touch a job that another one runs by now."""
     await enqueue(broker)
     late = await claim(consumer)
     await settle(consumer, late, Outcome.RETURNED)
     current = await claim(consumer)
-    before = client.execute_command("DEBUG", "DIGEST")
+    before = fingerprint(client, namespace)
     assert await settle(consumer, late, outcome, result=b"0") == [Settled.STALE]
     assert await consumer.report({Lease(late[0].id, late[0].token): Progress(50)}) == [late[0].id]
     renewer = broker.lease_renewer(lease=15)
     assert renewer.renew([Lease(late[0].id, late[0].token)]).lost == [late[0].id]
     renewer.close()
-    assert client.execute_command("DEBUG", "DIGEST") == before
+    assert fingerprint(client, namespace) == before
     assert await settle(consumer, current, Outcome.COMPLETED, result=b"1") == [Settled.OK]
 
 

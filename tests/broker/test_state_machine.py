@@ -31,9 +31,8 @@ from jobqueue.model import (
     Verdict,
 )
 from jobqueue.settings import RetentionSettings
-from tests.support.redis import RedisClient
 
-from .helpers import QUEUE, new_job, prefix_of
+from .helpers import QUEUE, fingerprint, new_job, prefix_of
 from .invariants import violations
 
 WORKERS = ("a", "b", "c")
@@ -66,7 +65,7 @@ class Lives(RuleBasedStateMachine):
         super().__init__()
         self.loop = asyncio.new_event_loop()
         self.namespace = f"machine-{new_ulid()}"
-        self.client: RedisClient = redis.Redis.from_url(self.url, decode_responses=True)
+        self.client = redis.Redis.from_url(self.url, decode_responses=True)
         self.broker: Broker = self.run_(self._open())
         self.consumers: dict[str, Consumer] = {}
         for name in WORKERS:
@@ -193,8 +192,8 @@ class Lives(RuleBasedStateMachine):
             self.client.close()
             self.loop.close()
 
-    def _digest(self) -> RedisClient:
-        return self.client.execute_command("DEBUG", "DIGEST")
+    def _digest(self) -> dict[str, str]:
+        return fingerprint(self.client, self.namespace)
 
     def _drain(self) -> None:
         self._start_worker("a")

@@ -14,6 +14,7 @@ local ALARM_MS = 3000 -- an alarm whose holder has not claimed for so long is an
 
 local inbox_key = key('inbox:' .. worker)
 local last_key = key('last:' .. worker)
+local NO_STATUS = {}
 local FIELDS = {'state', 'lane', 'attempt', 'deliveries', 'crashes', 'run_at', 'token'}
 
 local jobs = {} -- what this call answers
@@ -47,12 +48,18 @@ local met = {}
 local function look_at(ids, lane)
   if #ids == 0 then return end
   looked = looked + #ids
-  local keys = {}
-  for i = 1, #ids do keys[i] = prefix .. ids[i] end
+  local keys, status_keys = {}, {}
+  for i = 1, #ids do
+    keys[i] = prefix .. ids[i]
+    status_keys[i] = keys[i] .. ':status'
+  end
   local specs = redis.call('MGET', unpack(keys))
+  -- most jobs have never left `queued`: one look tells that none of these has a status
+  local new = redis.call('EXISTS', unpack(status_keys)) == 0
   for i = 1, #ids do
     local id, spec = ids[i], specs[i]
-    local status = spec and not met[id] and redis.call('HMGET', status_key(id), unpack(FIELDS))
+    local status = spec and not met[id]
+      and (new and NO_STATUS or redis.call('HMGET', status_keys[i], unpack(FIELDS)))
     local home = status and LANE_OF[status[2] or string.sub(spec, 1, 1)]
     if status and (status[1] or 'queued') == 'queued' and (not lane or lane == home) then
       met[id] = true

@@ -38,13 +38,13 @@ for i = 1, #ids do
   if status[1] ~= 'active' then
     released[#released + 1] = id
   elseif status[4] then
-    end_run(id, 'cancelled', status[5], 'cancelled')
+    end_run(id, 'cancelled', status[5], nil, 'reason', 'cancelled')
     cancelled[#cancelled + 1] = id
   else
     redis.call('HSET', status_key(id), 'crashes', crashes)
     if crashes >= max_crashes then
       redis.call('SET', prefix .. id .. ':error', FAILURE)
-      end_run(id, 'dead', status[5], 'crashed', '"its workers died while they ran it"')
+      end_run(id, 'dead', status[5], '"its workers died while they ran it"', 'reason', 'crashed')
       dead[#dead + 1] = id
     else
       requeue(id, status[2], status[5])

@@ -9,11 +9,12 @@ local keep_cancelled = ARGV[4]
 
 local SHORT = 64 -- bytes of a result that stay in the compact status hash
 
-local function keep_result(id, result)
+local function complete(id, result)
   if #result <= SHORT then
-    redis.call('HSET', status_key(id), 'result', result)
+    end_run(id, 'completed', worker, nil, 'result', result)
   else
     redis.call('SET', prefix .. id .. ':result', result)
+    end_run(id, 'completed', worker)
   end
 end
 
@@ -22,33 +23,32 @@ local function spend_attempt(id, failure)
   if failure ~= '' then redis.call('SET', prefix .. id .. ':error', failure) end
 end
 
+-- Ends a delivery short of success; `at` is where its verdict starts in ARGV.
 local OUTCOMES = {
-  completed = function(id, verdict)
-    keep_result(id, verdict.result)
-    end_run(id, 'completed', worker)
+  retry = function(id, at)
+    spend_attempt(id, ARGV[at + 5])
+    schedule(id, now + ARGV[at + 3], worker, ARGV[at + 6])
   end,
-  retry = function(id, verdict)
-    spend_attempt(id, verdict.failure)
-    schedule(id, now + verdict.delay, worker, verdict.message)
-  end,
-  snooze = function(id, verdict) schedule(id, now + verdict.delay, worker) end,
-  returned = function(id, verdict)
+  snooze = function(id, at) schedule(id, now + ARGV[at + 3], worker) end,
+  returned = function(id, _, lane)
     redis.call('HDEL', status_key(id), 'deliveries', 'crashes', 'progress')
-    requeue(id, verdict.lane, worker)
+    requeue(id, lane, worker)
   end,
-  dead = function(id, verdict)
-    spend_attempt(id, verdict.failure)
-    end_run(id, 'dead', worker, verdict.reason, verdict.message)
+  dead = function(id, at)
+    spend_attempt(id, ARGV[at + 5])
+    end_run(id, 'dead', worker, ARGV[at + 6], 'reason', ARGV[at + 7])
   end,
-  cancelled = function(id, verdict)
-    end_run(id, 'cancelled', worker, verdict.reason ~= '' and verdict.reason or 'cancelled')
-  end,
+  cancelled = function(id) end_run(id, 'cancelled', worker, nil, 'reason', 'cancelled') end,
 }
 
 -- A job that somebody cancelled ends cancelled, unless it was completed all the same.
-local function apply(id, outcome, verdict, cancel)
-  if cancel and outcome ~= 'completed' then outcome = 'cancelled' end
-  OUTCOMES[outcome](id, verdict)
+local function apply(id, at, status)
+  local outcome = ARGV[at + 2]
+  if outcome == 'completed' then
+    complete(id, ARGV[at + 4])
+  else
+    OUTCOMES[status[3] and 'cancelled' or outcome](id, at, status[4])
+  end
 end
 
 local states, delays = {}, false
@@ -62,19 +62,17 @@ local due_before = delays and first_due()[2]
 allow_oom()
 local answers, settled = {}, {}
 for i = 5, #ARGV, 8 do
-  local status = states[(i + 3) / 8]
-  local id, token = ARGV[i], ARGV[i + 1]
-  if status[2] ~= token then
-    answers[#answers + 1] = 'stale'
+  local id, status = ARGV[i], states[(i + 3) / 8]
+  local answer = 'ok'
+  if status[2] ~= ARGV[i + 1] then
+    answer = 'stale'
   elseif status[1] ~= 'active' or settled[id] then
-    answers[#answers + 1] = 'done'
+    answer = 'done'
   else
     settled[id] = true
-    apply(id, ARGV[i + 2], {delay = tonumber(ARGV[i + 3]), result = ARGV[i + 4],
-      failure = ARGV[i + 5], message = ARGV[i + 6], reason = ARGV[i + 7], lane = status[4]},
-      status[3])
-    answers[#answers + 1] = 'ok'
+    apply(id, i, status)
   end
+  answers[#answers + 1] = answer
 end
 release_all()
 finish_all({completed = tonumber(keep_completed), dead = tonumber(keep_dead),

@@ -7,9 +7,9 @@ local function clear_run(id)
   redis.call('HDEL', status_key(id), 'cancel', 'deliveries', 'crashes', 'progress')
 end
 
-local function end_run(id, state, worker, reason, failure)
-  redis.call('HSET', status_key(id), 'state', state, 'finished_at', now)
-  if reason and reason ~= '' then redis.call('HSET', status_key(id), 'reason', reason) end
+-- Further fields of the status may follow.
+local function end_run(id, state, worker, failure, ...)
+  redis.call('HSET', status_key(id), 'state', state, 'finished_at', now, ...)
   released[#released + 1] = id
   finish(id, state)
   event(id, state, worker, failure)
