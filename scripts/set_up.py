@@ -57,6 +57,7 @@ def main() -> int:
             install_python_packages(dev=dev, is_moved=stamp.get("root", str(ROOT)) != str(ROOT))
         complete = install_programs(dev=dev)
     except subprocess.CalledProcessError as error:
+        print(error.stdout or "", end="", file=sys.stderr)
         return fail(f"`{' '.join(map(str, error.cmd))}` failed, see above")
     stamp = {"root": str(ROOT), "inputs": inputs(), "dev": dev, "complete": complete}
     STAMP.write_text(json.dumps(stamp))
