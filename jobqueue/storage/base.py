@@ -38,8 +38,9 @@ class Download(Protocol):
 class Storage(Protocol):
     """Documents by key. Keys are `/`-separated names without `..`, at most 512 characters.
 
-    What may be a key is told by keys.py; another one is a ValueError. Every method raises `StorageUnavailable` when the storage cannot be used (its
-    message says which storage and what to do) after retrying what may heal.
+    What may be a key is told by keys.py; another one is a ValueError. Every method
+    raises `StorageUnavailable` when the storage cannot be used (its message says
+    which storage and what to do) after retrying what may heal.
     """
 
     async def start(self) -> None:

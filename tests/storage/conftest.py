@@ -89,6 +89,19 @@ async def storage(
         await bucket.delete(await keys(bucket))
 
 
+@pytest.fixture(params=["folder", "moto", "rclone"])
+async def own_storage(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Storage]:
+    """Like `storage`, with a prefix that no other test uses.
+
+    Rclone goes on listing a key that had many writers at once when it has been removed.
+    """
+    settings = StorageSettings()
+    if request.param != "folder":
+        settings = s3_settings(request.getfixturevalue(request.param))
+    async with started(settings, tmp_path) as made:
+        yield made
+
+
 @pytest.fixture(params=["moto", "rclone"])
 def server(request: pytest.FixtureRequest) -> S3Server:
     """Each of the S3 servers."""
