@@ -3,6 +3,7 @@
 import asyncio
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
+from itertools import islice
 from time import monotonic
 
 import structlog
@@ -21,6 +22,9 @@ from jobqueue.worker.outbox import Outbox
 
 CRASHES_UNTIL_ALONE = 2
 """Crashes after which a job runs alone: the first may have been a neighbour's fault."""
+
+MAX_LISTED = 200
+"""Running jobs that a beat names: it is sent every 5 s, and read by people."""
 
 _log = structlog.get_logger(__name__)
 
@@ -75,14 +79,19 @@ class Pool:
         return 0 if self.closed or self._gate.closed else self.slots - self._busy
 
     @property
+    def busy(self) -> int:
+        """Slots in which something runs or waits to run alone."""
+        return self._busy
+
+    @property
     def idle(self) -> bool:
         """Nothing runs and nothing is left to settle."""
         return not self._busy and not self.held and not len(self.outbox)
 
     def info(self) -> PoolInfo:
         """The pool as its worker's beat describes it."""
-        jobs = tuple(job_id for job_id, attempt in self.held.items() if not attempt.ended)
-        return PoolInfo(self.queue, self.slots, self._busy, jobs)
+        running = (job_id for job_id, attempt in self.held.items() if not attempt.ended)
+        return PoolInfo(self.queue, self.slots, self._busy, tuple(islice(running, MAX_LISTED)))
 
     def take(self, jobs: Iterable[ClaimedJob]) -> list[Attempt]:
         """Give slots to claimed jobs; the caller launches the attempts that come back.

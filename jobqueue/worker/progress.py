@@ -15,6 +15,9 @@ if TYPE_CHECKING:
 FLUSH_INTERVAL = 0.25
 """Seconds between two reports: four a second look live to a person."""
 
+MAX_JOBS = 200
+"""Jobs of one report: a script stays short however many slots a pool has."""
+
 
 class ProgressReporter:
     """Keeps the newest progress of each job of one pool and sends it now and then."""
@@ -44,18 +47,20 @@ class ProgressReporter:
 
     async def _flush(self, pool: "Pool") -> None:
         newest, self._newest = self._newest, {}
-        running = {
-            Lease(attempt.job.id, attempt.job.token): progress
+        running = [
+            (Lease(job_id, attempt.job.token), progress)
             for job_id, progress in newest.items()
             if (attempt := pool.held.get(job_id)) and not attempt.ended
-        }
-        if not running:
-            return
+        ]
+        for first in range(0, len(running), MAX_JOBS):
+            await self._send(pool, dict(running[first : first + MAX_JOBS]))
+
+    async def _send(self, pool: "Pool", progress: dict[Lease, Progress]) -> None:
         try:
-            stale = await self._consumer.report(running)
+            stale = await self._consumer.report(progress)
         except Unavailable:
             return  # the next report of these jobs is newer anyway
-        tokens = {lease.job_id: lease.token for lease in running}
+        tokens = {lease.job_id: lease.token for lease in progress}
         for job_id in stale:
             attempt = pool.held.get(job_id)
             if attempt and attempt.job.token == tokens[job_id]:

@@ -24,7 +24,6 @@ async def pulse(pools: "Sequence[tuple[Pool, Fetcher]]") -> None:
         LOOP_LAG.observe(max(monotonic() - expected, 0))
         for pool, fetcher in pools:
             label = queue_label(pool.queue)
-            busy = pool.info().busy
-            WORKER_SLOTS.labels(label, "busy").set(busy)
-            WORKER_SLOTS.labels(label, "free").set(max(pool.slots - busy, 0))
+            WORKER_SLOTS.labels(label, "busy").set(pool.busy)
+            WORKER_SLOTS.labels(label, "free").set(max(pool.slots - pool.busy, 0))
             LAST_CLAIM_AGE.labels(label).set(fetcher.claim_age)
