@@ -23,6 +23,7 @@
     │   ├── RedisUnavailable  503  redis_unavailable
     │   ├── RedisFull         503  redis_full
     │   └── StorageUnavailable 503 storage_unavailable
+    ├── RedisRefused          500  redis_refused
     ├── SettingsError              exit 2
     ├── ServerUnreachable          exit 3
     └── UnexpectedAnswer           exit 3
@@ -199,6 +200,12 @@ class StorageUnavailable(Unavailable):
     """The object storage does not take or give documents."""
 
     code = "storage_unavailable"
+
+
+class RedisRefused(JobqueueError):
+    """Redis refused a command for a reason that trying again does not heal."""
+
+    code = "redis_refused"
 
 
 class SettingsError(JobqueueError):

@@ -17,7 +17,7 @@ from typing_extensions import override
 
 from jobqueue.broker.address import Address
 from jobqueue.broker.scripts import Argument, ScriptCall
-from jobqueue.errors import JobqueueError, RedisFull, RedisUnavailable
+from jobqueue.errors import JobqueueError, RedisFull, RedisRefused, RedisUnavailable
 from jobqueue.metrics import REDIS_SCRIPT
 
 CONNECT_TIMEOUT = 5.0
@@ -29,12 +29,6 @@ is silent for so long is frozen or unreachable."""
 
 _UNAVAILABLE = ("LOADING", "READONLY", "MASTERDOWN", "CLUSTERDOWN", "TRYAGAIN", "UNBLOCKED", "BUSY")
 """Error replies that say: not now, or not this server any more."""
-
-
-class RedisError(JobqueueError):
-    """Redis refused a command for a reason that trying again does not heal."""
-
-    code = "redis_error"
 
 
 class _Protocol(asyncio.Protocol):
@@ -125,7 +119,7 @@ class Channel:
         Raises:
             RedisUnavailable: no answer; whether the command ran is unknown.
             RedisFull: the server is out of memory, and the command changed nothing.
-            RedisError: the server refused the command.
+            RedisRefused: the server refused the command.
         """
         protocol = self._protocol
         if protocol is None or not protocol.usable:
@@ -145,7 +139,7 @@ class Channel:
         start = loop.time()
         try:
             reply = await self.execute(*call.command())
-        except RedisError as error:
+        except RedisRefused as error:
             if not str(error).startswith("NOSCRIPT"):
                 raise
             reply = await self.execute(*call.command_with_text())
@@ -235,4 +229,4 @@ class Channel:
         if text.startswith(_UNAVAILABLE):
             self.break_connection()
             return RedisUnavailable(f"Redis at {self._address.masked}: {text}")
-        return RedisError(text)
+        return RedisRefused(text)

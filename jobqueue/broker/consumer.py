@@ -87,6 +87,7 @@ class Consumer:
             retention.dead_count,
             retention.cancelled_count,
         )
+        self._queues = keys.queues
         self._meta = keys.meta(queue)
         self._handoff = keys.of(queue, "handoff")
         self._inbox = keys.of(queue, f"inbox:{worker_id}")
@@ -152,7 +153,10 @@ class Consumer:
     async def beat(self, info: WorkerInfo) -> None:
         """Say that this worker lives; every 5 s. `info` holds all pools of the process."""
         text = msgspec.json.encode(info)
-        await self._commands.call(scripts.beat(self._meta, self._worker, text, PRESENCE_MS))
+        await asyncio.gather(
+            self._commands.execute("SADD", self._queues, self._queue),
+            self._commands.call(scripts.beat(self._meta, self._worker, text, PRESENCE_MS)),
+        )
 
     async def leave(self) -> None:
         """Hand back the inbox and sign off; after the last settle."""

@@ -20,6 +20,10 @@ SCRIPT_JOBS = 500
 STAGED_MS = 600_000
 """How long a staged batch waits to be accepted: far more than its upload takes."""
 
+INTRODUCE_EVERY = 10.0
+"""Seconds after which a queue is entered into the list of queues again: a Redis that came back
+empty has forgotten it, and the reaper passes over listed queues only."""
+
 _Waiting = tuple[NewJob, asyncio.Future[Accepted]]
 
 
@@ -31,7 +35,7 @@ class Producer:
         self._keys = keys
         self._waiting: dict[str, list[_Waiting]] = defaultdict(list)
         self._sending: set[asyncio.Task[None]] = set()
-        self._known_queues: set[str] = set()
+        self._introduced: dict[str, float] = {}
 
     async def enqueue(self, job: NewJob) -> Accepted:
         """Enqueue one job, together with all others of this loop tick."""
@@ -111,10 +115,11 @@ class Producer:
         return [Accepted(job.id, _first_state(job)) for job in jobs]
 
     async def _introduce(self, queue: str) -> None:
-        """Enter the queue into the list of queues, once a process."""
-        if queue not in self._known_queues:
+        """Enter the queue into the list of queues, again from time to time."""
+        now = asyncio.get_running_loop().time()
+        if now > self._introduced.get(queue, -INTRODUCE_EVERY) + INTRODUCE_EVERY:
             await resend(lambda: self._channel.execute("SADD", self._keys.queues, queue))
-            self._known_queues.add(queue)
+            self._introduced[queue] = now
 
 
 def _queue_of(job: NewJob) -> str:

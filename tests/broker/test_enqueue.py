@@ -154,3 +154,14 @@ async def test_a_full_redis_refuses_and_keeps_nothing_half_written(
     finally:
         client.config_set("maxmemory", 0)
     assert await counts(broker) == {State.COMPLETED: 1}
+
+
+async def test_a_queue_is_listed_again_after_redis_lost_everything(
+    broker: Broker, client: RedisClient, namespace: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A Redis that came back empty learns of the queue with the next submits."""
+    monkeypatch.setattr("jobqueue.broker.producer.INTRODUCE_EVERY", 0)
+    await broker.enqueue(new_job())
+    client.delete(f"{namespace}:queues")
+    await broker.enqueue(new_job())
+    assert await broker.queues() == [QUEUE]
