@@ -2,8 +2,9 @@
 
 import asyncio
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from itertools import chain
+from typing import Any
 
 from jobqueue.broker import scripts
 from jobqueue.broker.channel import Channel
@@ -16,6 +17,9 @@ from jobqueue.model import Accepted, NewJob, State
 
 SCRIPT_JOBS = 500
 """Most jobs of one script call: about 2 ms of Redis, in which nobody else is served."""
+
+SCRIPT_BYTES = 4 * 1024 * 1024
+"""Most payload of one script call with more than one job, for the same reason."""
 
 STAGED_MS = 600_000
 """How long a staged batch waits to be accepted: far more than its upload takes."""
@@ -54,8 +58,12 @@ class Producer:
             by_queue[_queue_of(job)].append(job)
         accepted: dict[str, Accepted] = {}
         for queue, group in by_queue.items():
-            enqueue = self._enqueue_call if len(group) <= SCRIPT_JOBS else self._enqueue_staged
-            accepted.update((answer.id, answer) for answer in await enqueue(queue, group))
+            parts = list(_parts(group))
+            if len(parts) == 1:
+                answers = await self._enqueue_call(queue, group)
+            else:
+                answers = await self._enqueue_staged(queue, parts)
+            accepted.update((answer.id, answer) for answer in answers)
         return [accepted[job.id] for job in jobs]
 
     async def close(self) -> None:
@@ -88,31 +96,33 @@ class Producer:
             SCHEMA_VERSION,
             chain.from_iterable(map(enqueue_arguments, jobs)),
         )
-        states = await resend(lambda: self._channel.call(call))
+        states = await self._insist(call)
         return [
             Accepted(job.id, State(state.decode())) for job, state in zip(jobs, states, strict=True)
         ]
 
-    async def _enqueue_staged(self, queue: str, jobs: Sequence[NewJob]) -> list[Accepted]:
+    async def _enqueue_staged(
+        self, queue: str, parts: Sequence[Sequence[NewJob]]
+    ) -> list[Accepted]:
         """Stage the jobs invisibly, accept them with one push, and move them on.
 
         Once the push is done, claims and the reaper finish the move if this process dies.
         """
         await self._introduce(queue)
-        meta, batch = self._keys.meta(queue), new_ulid()
-        for offset in range(0, len(jobs), SCRIPT_JOBS):
-            part = chain.from_iterable(
-                enqueue_arguments(job) for job in jobs[offset : offset + SCRIPT_JOBS]
-            )
-            call = scripts.stage(meta, batch, offset, STAGED_MS, part)
-            await resend(lambda call=call: self._channel.call(call))  # type: ignore[misc]  # bound now
-        accept = scripts.accept_batch(meta, batch, len(jobs), SCHEMA_VERSION)
-        if not await resend(lambda: self._channel.call(accept)):
+        meta, batch, staged = self._keys.meta(queue), new_ulid(), 0
+        for part in parts:
+            arguments = chain.from_iterable(map(enqueue_arguments, part))
+            await self._insist(scripts.stage(meta, batch, staged, STAGED_MS, arguments))
+            staged += len(part)
+        if not await self._insist(scripts.accept_batch(meta, batch, staged, SCHEMA_VERSION)):
             raise RedisUnavailable("Redis lost the staged jobs before they were accepted")
-        move = scripts.move_intake(meta, SCRIPT_JOBS)
-        while await resend(lambda: self._channel.call(move)):
+        move = scripts.move_intake(meta, min(map(len, parts)))
+        while await self._insist(move):
             pass
-        return [Accepted(job.id, _first_state(job)) for job in jobs]
+        return [Accepted(job.id, _first_state(job)) for part in parts for job in part]
+
+    async def _insist(self, call: scripts.ScriptCall) -> Any:
+        return await resend(lambda: self._channel.call(call))
 
     async def _introduce(self, queue: str) -> None:
         """Enter the queue into the list of queues, again from time to time."""
@@ -120,6 +130,17 @@ class Producer:
         if now > self._introduced.get(queue, -INTRODUCE_EVERY) + INTRODUCE_EVERY:
             await resend(lambda: self._channel.execute("SADD", self._keys.queues, queue))
             self._introduced[queue] = now
+
+
+def _parts(jobs: Sequence[NewJob]) -> Iterator[Sequence[NewJob]]:
+    """`jobs` in slices that one script call may take."""
+    first, size = 0, 0
+    for index, job in enumerate(jobs):
+        size += len(job.payload)
+        if index > first and (index - first == SCRIPT_JOBS or size > SCRIPT_BYTES):
+            yield jobs[first:index]
+            first, size = index, len(job.payload)
+    yield jobs[first:]
 
 
 def _queue_of(job: NewJob) -> str:

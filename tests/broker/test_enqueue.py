@@ -89,6 +89,18 @@ async def test_a_large_bulk_is_accepted_whole_and_in_order(
     assert started == ids
 
 
+async def test_a_bulk_of_large_payloads_is_sent_in_parts(
+    broker: Broker, consumer: Consumer, client: RedisClient
+) -> None:
+    """No script call holds Redis for long because its jobs are large."""
+    client.config_resetstat()
+    payload = b'"' + b"x" * 1_000_000 + b'"'
+    jobs = [new_job(payload) for _ in range(10)]
+    await broker.enqueue_many(jobs)
+    assert client.info("commandstats")["cmdstat_evalsha"]["calls"] >= 5
+    assert [job.id for job in await claim(consumer, 10)] == [job.id for job in jobs]
+
+
 async def test_a_staged_bulk_that_is_never_accepted_is_invisible(
     broker: Broker, client: RedisClient, namespace: str
 ) -> None:
