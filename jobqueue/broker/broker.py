@@ -1,6 +1,6 @@
 """The broker as the rest of the program sees it: every verb, on every queue of a namespace."""
 
-from collections.abc import AsyncGenerator, AsyncIterator, Iterable, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterable, Sequence
 from contextlib import AbstractAsyncContextManager
 
 import msgspec
@@ -179,9 +179,11 @@ class Broker:
             retention=self._retention,
         )
 
-    def cancellations(self) -> AsyncGenerator[str, None]:
-        """Ids of running jobs that somebody just cancelled, any worker's."""
-        return self._events.cancellations()
+    def cancellations(
+        self, on_subscribed: Callable[[], None] = lambda: None
+    ) -> AsyncGenerator[str, None]:
+        """Ids of running jobs that somebody just cancelled, any worker's; see `Events`."""
+        return self._events.cancellations(on_subscribed)
 
     def lease_renewer(self, *, lease: float) -> LeaseRenewer:
         """For the thread that keeps leases alive."""

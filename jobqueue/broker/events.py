@@ -1,7 +1,7 @@
 """Listening to what happens: transitions of jobs, and cancellations for workers."""
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from typing import Annotated
 
@@ -62,14 +62,21 @@ class Events:
         async with self._subscribed(channel) as subscription:
             yield (_decode(text) async for text in self._messages(subscription))
 
-    async def cancellations(self) -> AsyncGenerator[str, None]:
+    async def cancellations(
+        self, on_subscribed: Callable[[], None] = lambda: None
+    ) -> AsyncGenerator[str, None]:
         """Ids of running jobs that somebody just cancelled; subscribes again by itself.
 
         Best effort: what lasts is the flag that `LeaseRenewer.renew` reports.
+
+        Args:
+            on_subscribed: called after each subscribing; what was cancelled before it is
+                known from the flag only.
         """
         while True:
             try:
                 async with self._subscribed(self._keys.control) as subscription:
+                    on_subscribed()
                     async for text in self._messages(subscription):
                         yield text.decode()
             except RedisUnavailable:

@@ -49,6 +49,11 @@ class Fetcher:
         """Seconds since the queue last answered a claim."""
         return monotonic() - self._last_claim_at
 
+    @property
+    def calling(self) -> bool:
+        """Whether a call is under way that may bring jobs."""
+        return self._calling_since is not None
+
     async def run(self) -> None:
         """Fetch until the pool is closed and empty, then sign off."""
         async with asyncio.TaskGroup() as tasks:

@@ -43,21 +43,31 @@ class Keeper:
         self._interval = lease / 3
         self._loop = asyncio.get_running_loop()
         self._wedge = WedgeWatch()
-        self._stopped = threading.Event()
+        self._stopped = False
+        self._wake = threading.Event()
         self._thread = threading.Thread(target=self._run, name="lease-keeper", daemon=True)
 
     def start(self) -> None:
         """Start the thread."""
         self._thread.start()
 
+    def renew_now(self) -> None:
+        """Renew without waiting: somebody may have cancelled what runs, and not been heard."""
+        self._wake.set()
+
     async def close(self) -> None:
         """End the thread and its connection; one that hangs in a call is left to the exit."""
-        self._stopped.set()
+        self._stopped = True
+        self._wake.set()
         await asyncio.to_thread(self._thread.join, JOIN_TIMEOUT)
 
     def _run(self) -> None:
         pause = self._interval
-        while not self._stopped.wait(pause):
+        while True:
+            self._wake.wait(pause)
+            self._wake.clear()
+            if self._stopped:
+                break
             pause = self._interval
             self._wedge.look(self._held().values())
             attempts = self._to_renew()

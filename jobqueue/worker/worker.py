@@ -10,6 +10,7 @@ import secrets
 import socket
 import time
 from collections.abc import Coroutine, Iterable, Iterator, Mapping, Sequence
+from contextlib import aclosing
 from time import monotonic
 from typing import Any, NamedTuple
 
@@ -36,6 +37,9 @@ STOP_GRACE = 2.0
 FLUSH_GRACE = 2.0
 """Seconds for the last verdicts after that; together with `STOP_GRACE` less than the 5 s
 that a container's stop timeout is longer than the drain."""
+
+LOOK_AGAIN = 0.25
+"""Seconds after which a call that was under way has been answered."""
 
 _log = structlog.get_logger(__name__)
 
@@ -239,10 +243,13 @@ class Worker:
             fetcher.cancel()
 
     async def _heed_cancellations(self) -> None:
-        async for job_id in self._broker.cancellations():
-            for line in self._lines:
-                if attempt := line.pool.held.get(job_id):
-                    attempt.stop(Stop.CANCEL)
+        async with aclosing(self._broker.cancellations(self._keeper.renew_now)) as job_ids:
+            async for job_id in job_ids:
+                for line in self._lines:
+                    if attempt := line.pool.held.get(job_id):
+                        attempt.stop(Stop.CANCEL)
+                    elif line.fetcher.calling:  # it may be in the answer that is on its way
+                        asyncio.get_running_loop().call_later(LOOK_AGAIN, self._keeper.renew_now)
 
     def _running(self) -> list[Attempt]:
         return [

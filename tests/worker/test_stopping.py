@@ -3,7 +3,7 @@
 import asyncio
 import threading
 import time
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncGenerator, Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -83,7 +83,7 @@ async def test_a_cancel_whose_message_is_lost_comes_with_the_lease(
 ) -> None:
     """A worker that missed the message of a cancel learns of it when it renews the lease."""
 
-    async def silence() -> AsyncIterator[str]:
+    async def silence(_: object) -> AsyncGenerator[str, None]:
         await asyncio.Event().wait()
         yield ""
 
