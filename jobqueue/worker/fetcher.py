@@ -130,8 +130,9 @@ class Fetcher:
             self._pool.launch(attempts[:half])
             await asyncio.sleep(0)
             attempts = attempts[half:]
-        # they start after the next call has left, which this coroutine sends before it lets go
-        self._loop.call_soon(self._pool.launch, attempts)
+        # they start after the next call has left: two turns of the loop, one for its tasks to
+        # write it, one for the connection to send it
+        self._loop.call_soon(self._loop.call_soon, self._pool.launch, attempts)
 
     async def _rest(self, tasks: asyncio.TaskGroup) -> None:
         pool = self._pool
