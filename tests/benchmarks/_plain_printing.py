@@ -1,0 +1,58 @@
+"""The limit of this machine: Playwright printing documents in a loop and doing nothing else."""
+
+import asyncio
+import tempfile
+import time
+from collections.abc import AsyncIterator, Iterator, Sequence
+from contextlib import asynccontextmanager, closing
+from pathlib import Path
+from typing import Any
+
+from playwright.async_api import Page, async_playwright
+
+from jobqueue.render.chromium import FLAGS, DeadProxy, environment
+
+
+class PlainPrinter:
+    """Pages that are used again and again, JavaScript off.
+
+    Args:
+        pages: how many print at once.
+        arguments: of `page.pdf`.
+    """
+
+    def __init__(self, pages: Sequence[Page], arguments: dict[str, Any]) -> None:
+        self._pages = pages
+        self._arguments = arguments
+
+    async def rate(self, documents: Sequence[str]) -> float:
+        """Documents a second, each loaded and printed once by the next page that is free."""
+        waiting = iter(documents)
+        start = time.perf_counter()
+        async with asyncio.TaskGroup() as group:
+            for page in self._pages:
+                group.create_task(self._print(page, waiting))
+        return len(documents) / (time.perf_counter() - start)
+
+    async def _print(self, page: Page, waiting: Iterator[str]) -> None:
+        for html in waiting:
+            await page.set_content(html)
+            await page.pdf(**self._arguments)
+
+
+@asynccontextmanager
+async def plain_printer(
+    chromium: Path, *, pages: int, arguments: dict[str, Any]
+) -> AsyncIterator[PlainPrinter]:
+    """A Chromium with the flags of the render pool and `pages` pages."""
+    with closing(DeadProxy()) as proxy, tempfile.TemporaryDirectory(prefix="jq-bench-") as folder:
+        async with async_playwright() as playwright:
+            browser = await playwright.chromium.launch(
+                executable_path=chromium,
+                args=[*FLAGS, proxy.flag],
+                chromium_sandbox=False,
+                env=environment(Path(folder)),
+            )
+            contexts = [await browser.new_context(java_script_enabled=False) for _ in range(pages)]
+            yield PlainPrinter([await context.new_page() for context in contexts], arguments)
+            await browser.close()

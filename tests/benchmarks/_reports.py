@@ -1,0 +1,128 @@
+"""The whole system at work on invoices: submitted over HTTP, printed, stored, looked at again."""
+
+import asyncio
+import io
+import time
+from collections import Counter
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from datetime import datetime
+from pathlib import Path
+from typing import NamedTuple
+
+from jobqueue.client import Client
+from jobqueue.jobs.report_generation import KEY_PREFIX, NAME, QUEUE
+from jobqueue.logs import configure_logging
+from jobqueue.service import running_service
+from jobqueue.settings import HttpSettings, LogSettings, RenderSettings, Settings, WorkerSettings
+from jobqueue.storage.factory import make_storage
+from tests.benchmarks._invoices import Invoice
+
+TEMPLATE = "invoice"
+LOOK_EVERY = 0.25
+"""Seconds between two looks at the counters, which cost the system a little of its time."""
+FINAL_STATES = ("completed", "dead", "cancelled")
+
+
+class Batch(NamedTuple):
+    """One bulk submit that has been worked off."""
+
+    invoices: Sequence[Invoice]
+    ids: Sequence[str]
+    rate: float
+    """Documents a second, from the submit until the last was completed."""
+
+
+class Reports:
+    """Makes reports with a running system, and checks them.
+
+    Args:
+        client: of the system.
+        settings: its settings.
+    """
+
+    def __init__(self, client: Client, settings: Settings) -> None:
+        self._client = client
+        self._settings = settings
+
+    async def make(self, invoices: Sequence[Invoice]) -> Batch:
+        """Submit all of `invoices` in one call and wait until every one has ended."""
+        jobs = [
+            {"type": NAME, "payload": {"template": TEMPLATE, "data": invoice.data}}
+            for invoice in invoices
+        ]
+        awaited = await self._ended() + len(jobs)
+        start = time.time()
+        accepted = await self._client.submit_many(jobs)
+        while await self._ended() < awaited:  # noqa: ASYNC110 - the system sets no event for us
+            await asyncio.sleep(LOOK_EVERY)
+        rate = len(jobs) / (await self._last_completion() - start)
+        return Batch(invoices, [job["id"] for job in accepted], rate)
+
+    async def problems(self, batches: Sequence[Batch]) -> list[str]:
+        """Everything that is wrong with finished batches: lost, doubled or false documents."""
+        found = await self._count_problems(batches)
+        for batch in batches:
+            for invoice, job_id in zip(batch.invoices, batch.ids, strict=True):
+                problem = await self._document_problem(invoice, job_id)
+                if problem is not None:
+                    found.append(problem)
+        return found
+
+    async def _count_problems(self, batches: Sequence[Batch]) -> list[str]:
+        ids = {job_id for batch in batches for job_id in batch.ids}
+        submitted = sum(len(batch.invoices) for batch in batches)
+        stored = await self._documents_by_job()
+        found = [
+            f"{job_id} has {stored[job_id]} stored documents instead of one"
+            for job_id in sorted(ids | set(stored))
+            if stored[job_id] != (job_id in ids)
+        ]
+        if len(ids) != submitted:
+            found.append(f"{submitted} jobs were submitted, {len(ids)} were accepted")
+        if (ended := await self._ended()) != submitted:
+            found.append(f"{submitted} jobs were submitted, {ended} have ended")
+        return found
+
+    async def _documents_by_job(self) -> Counter[str]:
+        """How many documents each job has in the storage."""
+        storage = make_storage(self._settings.storage, self._settings.data_dir)
+        await storage.start()
+        try:
+            async with storage.list(f"{KEY_PREFIX}/") as objects:
+                return Counter([stored.key.split("/")[1] async for stored in objects])
+        finally:
+            await storage.close()
+
+    async def _document_problem(self, invoice: Invoice, job_id: str) -> str | None:
+        job = await self._client.get(job_id)
+        if job["state"] != "completed":
+            return f"invoice {invoice.number}: {job_id} is {job['state']}: {job['error']}"
+        pdf = io.BytesIO()
+        await self._client.download(job_id, pdf)
+        return await asyncio.to_thread(invoice.problem, pdf.getvalue())
+
+    async def _last_completion(self) -> float:
+        """When the last job was completed, in Unix time, by the clock of this machine."""
+        listed = await self._client.list_jobs(state="completed", queue=QUEUE, limit=1)
+        return datetime.fromisoformat(str(listed["jobs"][0]["finished_at"])).timestamp()
+
+    async def _ended(self) -> int:
+        states = (await self._client.stats())["queues"].get(QUEUE, {})
+        return sum(states.get(state, 0) for state in FINAL_STATES)
+
+
+@asynccontextmanager
+async def running_system(folder: Path, chromium: Path, slots: int) -> AsyncIterator[Reports]:
+    """All roles in this process, as `jobqueue serve` has them, on an embedded Redis."""
+    settings = Settings(
+        data_dir=folder,
+        http=HttpSettings(port=0),
+        worker=WorkerSettings(queues={QUEUE: slots}),
+        render=RenderSettings(executable_path=chromium, sandbox="off", slots=slots),
+        log=LogSettings(level="error"),
+    )
+    configure_logging(settings.log)
+    roles = ("api", "worker", "reaper")
+    async with running_service(settings, roles=roles) as service, Client(service.url) as client:
+        yield Reports(client, settings)
