@@ -128,14 +128,12 @@ class Partial:
     def write(self, block: bytes) -> None:
         """Append `block`."""
         with self._lock:
-            file = self._file or self._create()
-            file.write(block)
-            self._digest.update(block)
+            self._write(block)
 
-    def publish(self) -> Upload:
-        """Make what was written durable, then visible under its key."""
+    def publish(self, block: bytes) -> Upload:
+        """Append the last `block`, make the whole durable, then visible under its key."""
         with self._lock:
-            file = self._file or self._create()
+            file = self._write(block)
             file.flush()
             os.fsync(file.fileno())
             file.close()
@@ -156,6 +154,12 @@ class Partial:
             with contextlib.suppress(*_MISSING):
                 if self._target.stat().st_ino == self._inode:
                     self._folder.remove(self._key)
+
+    def _write(self, block: bytes) -> BinaryIO:
+        file = self._file or self._create()
+        file.write(block)
+        self._digest.update(block)
+        return file
 
     def _create(self) -> BinaryIO:
         _make_folder(self._folder.incoming)

@@ -79,9 +79,11 @@ class LocalStorage:
         upload = Partial(self._folder, key, content_type)
         try:
             async with aclosing(blocks(chunks, _BLOCK)) as parts:
+                last = await anext(parts, b"")
                 async for block in parts:
-                    await self._run(upload.write, block)
-            return await self._run(upload.publish)
+                    await self._run(upload.write, last)
+                    last = block
+            return await self._run(upload.publish, last)
         except BaseException:
             await self._run(upload.discard)
             raise
