@@ -170,6 +170,8 @@ class Settled(StrEnum):
     """The broker's answer to a verdict."""
 
     OK = "ok"
+    CANCELLED = "cancelled"
+    """Somebody had cancelled the job: it ended so, and not as the verdict said."""
     DONE = "done"
     """This verdict had arrived before; nothing changed."""
     STALE = "stale"

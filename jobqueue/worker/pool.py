@@ -119,7 +119,9 @@ class Pool:
                 stale += 1
                 _log.info("verdict_stale", job=verdict.id, outcome=verdict.outcome.value)
             else:
-                ended[attempt.job.type if attempt else OTHER, verdict.outcome] += 1
+                cancelled = answer is Settled.CANCELLED
+                outcome = Outcome.CANCELLED if cancelled else verdict.outcome
+                ended[attempt.job.type if attempt else OTHER, outcome] += 1
         self.meters.settled(ended)
         if stale:
             self.meters.stale(stale)

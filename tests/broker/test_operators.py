@@ -64,7 +64,7 @@ async def test_a_cancelled_run_ends_cancelled(
     (job_id,) = await enqueue(broker)
     jobs = await claim(consumer)
     await broker.cancel(job_id)
-    assert await settle(consumer, jobs, outcome, delay_ms=0) == [Settled.OK]
+    assert await settle(consumer, jobs, outcome, delay_ms=0) == [Settled.CANCELLED]
     assert await counts(broker) == {State.CANCELLED: 1}
 
 

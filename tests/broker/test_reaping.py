@@ -130,6 +130,17 @@ async def test_a_lost_worker_that_settles_late_changes_nothing(
     assert read.result == b'"good"'
 
 
+async def test_a_verdict_on_a_job_that_was_taken_back_is_stale(
+    broker: Broker, frail: Consumer
+) -> None:
+    """A worker that comes too late is told so, also while nobody else has the job yet."""
+    (job_id,) = await enqueue(broker)
+    late = await claim(frail)
+    await reap_until(broker, job_id, State.QUEUED)
+    assert await settle(frail, late, Outcome.COMPLETED, result=b"1") == ["stale"]
+    assert await state_of(broker, job_id) is State.QUEUED
+
+
 async def test_a_verdict_after_the_lease_and_before_anybody_took_it_counts(
     broker: Broker, frail: Consumer
 ) -> None:

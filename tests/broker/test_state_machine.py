@@ -128,7 +128,7 @@ class Lives(RuleBasedStateMachine):
         verdict = Verdict(job.id, job.token, outcome, delay, b"1", Failure("X", "it broke"), "x")
         (answer,) = self.run_(self.consumers[name].settle([verdict]))
         self.settled.append((name, verdict))
-        if answer is Settled.OK and self._state(job.id).is_final:
+        if answer in {Settled.OK, Settled.CANCELLED} and self._state(job.id).is_final:
             self.final.add(job.id)
 
     @rule(pick=PICK)

@@ -201,6 +201,22 @@ async def test_finished_jobs_are_counted_by_outcome(harness: Harness) -> None:
     assert JOBS_FINISHED.labels(QUEUE, "counted-failing", "dead")._value.get() == 1
 
 
+async def test_a_cancel_that_meets_an_error_is_counted_as_one(harness: Harness) -> None:
+    """A job that fails after somebody cancelled it ends cancelled, and counts as that."""
+
+    async def fail_cancelled(job: JobContext, _: Any) -> None:
+        with redis.Redis.from_url(harness.url) as client:  # as a cancel that is not heard of yet
+            status = f"{harness.namespace}:{{{QUEUE}}}:{job.id[-26:]}:status"
+            client.hset(status, "cancel", 1)
+        raise RuntimeError
+
+    harness.define("crossed", fail_cancelled)
+    async with harness.worker():
+        job = await harness.ended(await harness.submit("crossed"))
+    assert job.state is State.CANCELLED
+    assert JOBS_FINISHED.labels(QUEUE, "crossed", "cancelled")._value.get() == 1
+
+
 async def test_large_results_are_settled_in_parts(harness: Harness) -> None:
     """Many large results at once all arrive."""
 

@@ -35,6 +35,9 @@ local FAILURE = '{"code":"crashed","message":"its workers died while they ran it
 for i = 1, #ids do
   local id, status = ids[i], states[i]
   local crashes = (tonumber(status[3]) or 0) + 1
+  if status[1] == 'active' then
+    redis.call('HDEL', status_key(id), 'token') -- a verdict that comes all the same is stale
+  end
   if status[1] ~= 'active' then
     released[#released + 1] = id
   elseif status[4] then

@@ -1,6 +1,7 @@
 --!include base events runnable finish verdicts
--- Ends deliveries. Answers per verdict: ok, done (it had arrived before) or stale (the delivery
--- is no longer this worker's); the last two change nothing.
+-- Ends deliveries. Answers per verdict: ok, cancelled (somebody had cancelled the job, so it ends
+-- so), done (the verdict had arrived before) or stale (the delivery is no longer this worker's);
+-- the last two change nothing.
 local worker = ARGV[1]
 local keep_completed = ARGV[2]
 local keep_dead = ARGV[3]
@@ -46,9 +47,11 @@ local function apply(id, at, status)
   local outcome = ARGV[at + 2]
   if outcome == 'completed' then
     complete(id, ARGV[at + 4])
-  else
-    OUTCOMES[status[3] and 'cancelled' or outcome](id, at, status[4])
+    return 'ok'
   end
+  local cancelled = status[3] and outcome ~= 'cancelled'
+  OUTCOMES[cancelled and 'cancelled' or outcome](id, at, status[4])
+  return cancelled and 'cancelled' or 'ok'
 end
 
 local states, delays = {}, false
@@ -63,14 +66,14 @@ allow_oom()
 local answers, settled = {}, {}
 for i = 5, #ARGV, 8 do
   local id, status = ARGV[i], states[(i + 3) / 8]
-  local answer = 'ok'
+  local answer
   if status[2] ~= ARGV[i + 1] then
     answer = 'stale'
   elseif status[1] ~= 'active' or settled[id] then
     answer = 'done'
   else
     settled[id] = true
-    apply(id, i, status)
+    answer = apply(id, i, status)
   end
   answers[#answers + 1] = answer
 end
