@@ -5,13 +5,12 @@ import shutil
 import time
 from collections.abc import Awaitable, Callable
 
-import msgspec
-
 from jobqueue.app.opening import EMBEDDED, open_broker
 from jobqueue.broker.address import parse_address
 from jobqueue.broker.broker import Broker, ServerInfo
 from jobqueue.broker.server_process import MINIMUM_VERSION
 from jobqueue.cli import show
+from jobqueue.cli.findings import Finding, warning
 from jobqueue.errors import JobqueueError
 from jobqueue.render.chromium import find_chromium
 from jobqueue.render.pool import RenderPool
@@ -27,29 +26,6 @@ FONTS = {
     "emoji": ("und-zsye", "fonts-noto-color-emoji"),
 }
 """Scripts, by a language (as fontconfig calls it) and Debian's package of fonts for it."""
-
-
-class Finding(msgspec.Struct, frozen=True):
-    """One thing that was looked at.
-
-    Attributes:
-        name: of the thing, one word.
-        ok: whether it is as it should be.
-        detail: what was found, or what is wrong.
-        required: whether the service cannot do its work without it.
-        fix: a command or a setting that helps; None where `detail` names it.
-    """
-
-    name: str
-    ok: bool
-    detail: str
-    required: bool = True
-    fix: str | None = None
-
-
-def warning(name: str, detail: str, fix: str | None = None) -> Finding:
-    """A finding that should be changed, but stops nothing."""
-    return Finding(name, ok=False, detail=detail, required=False, fix=fix)
 
 
 async def check_redis(settings: Settings) -> list[Finding]:

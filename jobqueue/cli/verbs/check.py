@@ -8,9 +8,9 @@ from rich.table import Table
 from rich.text import Text
 
 from jobqueue.cli import show
-from jobqueue.cli.checks import CHECKS, Finding, warning
 from jobqueue.cli.configuration import Configuration, settings_options
 from jobqueue.cli.failures import Exit
+from jobqueue.cli.findings import Finding, warning
 from jobqueue.cli.roles import role_option
 from jobqueue.cli.verb import Verb, json_option
 from jobqueue.logs import configure_logging
@@ -36,12 +36,18 @@ def command(*, configuration: Configuration, roles: frozenset[str], as_json: boo
         show.print_json(msgspec.to_builtins(findings))
     else:
         _print(findings)
-    broken = any(finding.required and not finding.ok for finding in findings)
+    broken = sum(finding.required and not finding.ok for finding in findings)
+    if not as_json:
+        missing = f"{show.count(broken, 'thing')} to fix before the service can run here"
+        show.notes().print(missing if broken else "the service can run here")
     return Exit.FAILED if broken else Exit.OK
 
 
 async def _check(settings: Settings, roles: frozenset[str]) -> list[Finding]:
     """All findings for these roles, looked for side by side."""
+    # they bring the whole service along, which takes a second in which the verb says what it does
+    from jobqueue.cli.checks import CHECKS  # noqa: PLC0415
+
     checks = dict.fromkeys(check for role in sorted(roles) for check in CHECKS[role])
     answers = await asyncio.gather(*(check(settings) for check in checks))
     return [finding for answer in answers for finding in answer]
