@@ -14,7 +14,7 @@ from jobqueue.broker.keys import SCHEMA_VERSION, Keys
 from jobqueue.broker.leases import LeaseRenewer, Renewal
 from jobqueue.broker.listing import Filter, Lister
 from jobqueue.broker.producer import Producer
-from jobqueue.broker.reader import Reader
+from jobqueue.broker.reader import Reader, Standing
 from jobqueue.broker.reaping import Reaping, ReapReport
 from jobqueue.broker.resend import resend
 from jobqueue.ids import split_job_id
@@ -85,6 +85,10 @@ class Broker:
     async def get(self, job_id: str) -> Job | None:
         """The job of this id, None when there is none."""
         return await self._reader.get(job_id)
+
+    async def standings(self, job_ids: Iterable[str]) -> dict[str, Standing]:
+        """State and result of each of these jobs that is known; payloads are not read."""
+        return await self._reader.standings(job_ids)
 
     async def list_jobs(
         self,
@@ -210,4 +214,5 @@ __all__ = [
     "ReapReport",
     "Renewal",
     "ServerInfo",
+    "Standing",
 ]

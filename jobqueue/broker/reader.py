@@ -14,13 +14,20 @@ from jobqueue.ids import created_at_ms, split_job_id
 from jobqueue.model import Job, QueueStats, State, TypeInfo, WorkerInfo
 
 READ_JOBS = 100
-"""Jobs of one read: whole jobs may be large."""
+"""Jobs of one read: whole jobs, and even results alone, may be large."""
 
 MAX_WORKERS = 500
 """Workers that are listed of one queue."""
 
 TYPE_DAYS = 30
 """How long a type that no worker publishes any more is known."""
+
+
+class Standing(msgspec.Struct, frozen=True):
+    """How a job stands: its state, and its result where it has one."""
+
+    state: State
+    result: bytes | None
 
 
 class Reader:
@@ -45,6 +52,26 @@ class Reader:
             decode_job(job_id, record) if record else None
             for job_id, record in zip(job_ids, records, strict=True)
         ]
+
+    async def standings(self, job_ids: Iterable[str]) -> dict[str, Standing]:
+        """How each of these jobs stands, without its payload; unknown ones are left out."""
+        by_queue: dict[str, list[str]] = {}
+        for job_id in job_ids:
+            if names := split_job_id(job_id):
+                by_queue.setdefault(names[0], []).append(job_id)
+        found: dict[str, Standing] = {}
+        for queue, ids in by_queue.items():
+            for first in range(0, len(ids), READ_JOBS):
+                found |= await self._standings(queue, ids[first : first + READ_JOBS])
+        return found
+
+    async def _standings(self, queue: str, job_ids: Sequence[str]) -> dict[str, Standing]:
+        call = scripts.standings(self._keys.meta(queue), map(ulid_of, job_ids))
+        return {
+            job_id: Standing(State(standing[0].decode()), standing[1])
+            for job_id, standing in zip(job_ids, await self._channel.call(call), strict=True)
+            if standing
+        }
 
     async def queues(self) -> list[str]:
         """All queues ever used, by name."""

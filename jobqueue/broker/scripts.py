@@ -167,6 +167,11 @@ def read(rest: Iterable[Argument], /) -> None:
 
 
 @Script
+def standings(rest: Iterable[Argument], /) -> None:
+    """Read how up to 100 jobs stand."""
+
+
+@Script
 def list_sorted(state: str, newest_first: int, score: str, after: str, limit: int, /) -> None:
     """List a state that is kept by time."""
 

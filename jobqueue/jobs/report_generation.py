@@ -11,6 +11,7 @@ from pydantic import ValidationError
 from jobqueue import metrics
 from jobqueue.context import JobContext
 from jobqueue.errors import FieldError, InvalidRequest, UnknownTemplate
+from jobqueue.jobs.report_documents import document_key
 from jobqueue.registry import JobType
 from jobqueue.render.filenames import filename_from_title
 from jobqueue.render.options import PdfOptions
@@ -27,7 +28,6 @@ TIMEOUT = 120.0
 """Seconds that one attempt may take, upload included."""
 
 CONTENT_TYPE = "application/pdf"
-KEY_PREFIX = "reports"
 DEFAULT_FILENAME = "report.pdf"
 DOCUMENT_PATH = "/api/v1/reports"
 
@@ -187,7 +187,7 @@ class ReportHandler:
         pdf = await self._renderer.pdf(html, request.options, deadline=deadline)
         job.progress(80, "uploading")
         filename = request.options.filename or filename_from_title(html) or DEFAULT_FILENAME
-        upload = await self._store(f"{KEY_PREFIX}/{job.id}/{job.token}.pdf", pdf.data, filename)
+        upload = await self._store(document_key(job.id, job.token), pdf.data, filename)
         return ReportResult(
             document=f"{DOCUMENT_PATH}/{job.id}",
             key=upload.key,

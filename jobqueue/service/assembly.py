@@ -14,6 +14,7 @@ from jobqueue.app import JobQueue, Operations
 from jobqueue.broker.broker import Broker
 from jobqueue.errors import RedisUnavailable, ServerUnreachable, SettingsError
 from jobqueue.health import Health, Readiness
+from jobqueue.housekeeping import Housekeeper
 from jobqueue.http.server import HttpServer
 from jobqueue.jobs.builtin import add_builtin_types
 from jobqueue.metrics import BUILD_INFO
@@ -45,6 +46,7 @@ class Parts(msgspec.Struct):
     health: Health
     workforce: Worker | Supervisor | None = None
     reaper: Reaper | None = None
+    housekeeper: Housekeeper | None = None
     operations: Operations | None = None
     http: HttpServer | None = None
 
@@ -92,6 +94,9 @@ class Assembly:
             registry = await self._add_workforce(parts)
         if "reaper" in self._roles:
             parts.reaper = Reaper(self._broker, lease=self._settings.worker.lease)
+            storage = await self._open_storage()
+            retention = self._settings.storage.retention
+            parts.housekeeper = Housekeeper(self._broker, storage, retention=retention)
         else:
             probe = reaper_probe(self._broker)
             self._health.add_readiness("reaper", probe, required=False)

@@ -67,9 +67,10 @@ class Service:
 
     async def run(self) -> None:
         """Run until stopped, then drain."""
-        workforce, reaper = self._parts.workforce, self._parts.reaper
+        workforce = self._parts.workforce
+        keepers = [part for part in (self._parts.reaper, self._parts.housekeeper) if part]
         async with asyncio.TaskGroup() as group:
-            reaping = group.create_task(reaper.run()) if reaper else None
+            keeping = [group.create_task(keeper.run()) for keeper in keepers]
             working = group.create_task(workforce.run()) if workforce else None
             if working:
                 working.add_done_callback(lambda _: self.stop())
@@ -84,8 +85,8 @@ class Service:
             finally:
                 if self._parts.http:
                     await self._parts.http.stop(max(end - monotonic(), REQUEST_GRACE))
-            if reaping:
-                reaping.cancel()
+            for task in keeping:
+                task.cancel()
 
 
 @asynccontextmanager

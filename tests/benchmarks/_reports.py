@@ -11,7 +11,8 @@ from pathlib import Path
 from typing import NamedTuple
 
 from jobqueue.client import Client
-from jobqueue.jobs.report_generation import KEY_PREFIX, NAME, QUEUE
+from jobqueue.jobs.report_documents import KEY_PREFIX
+from jobqueue.jobs.report_generation import NAME, QUEUE
 from jobqueue.logs import configure_logging
 from jobqueue.service import running_service
 from jobqueue.settings import HttpSettings, LogSettings, RenderSettings, Settings, WorkerSettings
