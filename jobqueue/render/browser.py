@@ -9,7 +9,7 @@ from playwright import async_api
 
 from jobqueue.render.chromium import FLAGS, environment
 from jobqueue.render.folder import BrowserFolder
-from jobqueue.render.process import Process, parent_of
+from jobqueue.render.process import Process, child_above
 
 LAUNCH_DEADLINE = 30.0
 """Seconds for driver and Chromium to start: 1 s is usual, a cold disk needs several."""
@@ -99,8 +99,7 @@ class Browser:
         answer = await session.send("SystemInfo.getProcessInfo")
         await session.detach()
         pid = next(info["id"] for info in answer["processInfo"] if info["type"] == "browser")
-        driver = parent_of(pid)
-        for each in (pid, driver):
+        for each in (pid, child_above(pid)):
             if each is not None:
                 self._processes.append(Process(each, self._end_of_life))
 

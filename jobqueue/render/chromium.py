@@ -18,13 +18,14 @@ DOWNLOAD_COMMAND = "playwright install chromium-headless-shell"
 HOW_TO_INSTALL = f"`{INSTALL_COMMAND}` (Debian, as root) or `{DOWNLOAD_COMMAND}`"
 
 _NAMES = (
-    "chromium-headless-shell",
     "/usr/lib/chromium/chromium-headless-shell",
+    "chromium-headless-shell",
     "chrome-headless-shell",
     "chromium",
     "google-chrome",
 )
-"""Best first: the headless shell costs a quarter of the CPU of a full browser."""
+"""Best first: the headless shell costs a quarter of the CPU of a full browser. Debian's
+command of this name is a shell script that stays in memory, so its program comes first."""
 
 _DOWNLOADS = (".cache/ms-playwright", "Library/Caches/ms-playwright")
 _DOWNLOADED = "chromium_headless_shell-*/*/*headless*shell"

@@ -44,8 +44,7 @@ def blame_options(error: async_api.Error, options: PdfOptions) -> Unrecoverable 
         )
     if "content area is empty" in text:
         return Unrecoverable(
-            RENDER_FAILED,
-            "the margins leave no room on the paper that the document asks for with @page size",
+            RENDER_FAILED, "the margins leave no room on the paper: make them smaller"
         )
     return None
 

@@ -37,6 +37,9 @@ MAX_RANGES = 200
 
 _RANGE = re.compile(r"(\d{1,6})?(-)?(\d{1,6})?")
 _ACTIVE = re.compile(r"<\s*(script|iframe|frame|object|embed|link)\b", re.IGNORECASE)
+_LOADING = re.compile(
+    r"@import\b|\burl\(\s*[\"']?(?!data:|#)|\bsrc(?:set)?\s*=\s*[\"']?(?!\s*data:)", re.IGNORECASE
+)
 _LENGTH_PATTERN = r"^\s*(\d+(\.\d+)?|\.\d+) ?(px|in|cm|mm)\s*$"
 
 _Problem = tuple[str, str]
@@ -83,6 +86,11 @@ def _band(value: object) -> object:
     active = _ACTIVE.search(value)
     if active:
         raise ValueError(f"must not contain <{active[1].lower()}>: it is printed, never run")
+    loading = _LOADING.search(value)
+    if loading:
+        raise ValueError(
+            f"must not load anything ({loading[0]}…): embed images and fonts as data: addresses"
+        )
     return value
 
 

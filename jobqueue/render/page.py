@@ -30,6 +30,7 @@ MAX_FAILED = 100
 """Addresses remembered of what did not load; a document may name any number."""
 
 _FIRST = "<!doctype html><meta charset=utf-8><p>ready"
+_LEADS_AWAY = "the document leads to another address by itself (meta refresh)"
 _BROKEN_IMAGES = f"""() => [...document.querySelectorAll('img, image')].filter(
     i => i instanceof HTMLImageElement ? i.complete && !i.naturalWidth : !i.href.baseVal
         .startsWith('data:')).map(i => i.currentSrc || i.getAttribute('src')
@@ -135,9 +136,7 @@ class WarmPage:
                 pdf = await self._page.pdf(**print_arguments(options))
         except async_api.Error as error:
             self.spoiled = True
-            raise blame_options(error, options) or blame_chromium(
-                error, options, crashed=await self._has_crashed()
-            ) from error
+            raise await self._explain(error, options) from error
         except BaseException:
             self.spoiled = True  # a print that was given up goes on inside
             raise
@@ -145,9 +144,7 @@ class WarmPage:
         self._browser.renders += 1
         if self._moved:
             self.spoiled = True
-            raise Unrecoverable(
-                RENDER_FAILED, "the document leads to another address by itself (meta refresh)"
-            )
+            raise Unrecoverable(RENDER_FAILED, _LEADS_AWAY)
         return pdf, omissions.list_omissions(html, failed=self._failed, broken_images=broken)
 
     async def _broken_images(self, html: str) -> list[str]:
@@ -156,13 +153,18 @@ class WarmPage:
         addresses: list[str] = await self._page.evaluate(_BROKEN_IMAGES)
         return addresses
 
-    async def _has_crashed(self) -> bool:
+    async def _explain(self, error: async_api.Error, options: PdfOptions) -> Exception:
+        """What to raise for an error of Playwright; waits for news that may follow it."""
+        wrong_options = blame_options(error, options)
+        if wrong_options is not None:
+            return wrong_options
         try:
             async with asyncio.timeout(CRASH_NEWS):
                 await self._crashed.wait()
         except TimeoutError:
-            return False
-        return True
+            if self._moved:
+                return Unrecoverable(RENDER_FAILED, _LEADS_AWAY)
+        return blame_chromium(error, options, crashed=self._crashed.is_set())
 
     async def clean(self) -> None:
         """Empty the page, when its last document may have left something in it."""

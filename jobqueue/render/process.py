@@ -19,6 +19,16 @@ def parent_of(pid: int) -> int | None:
     return int(stat.rpartition(")")[2].split()[1])
 
 
+def child_above(pid: int) -> int | None:
+    """The child of this process that `pid` descends from, directly or through others."""
+    above = parent_of(pid)
+    while above is not None and above > 1:
+        pid, above = above, parent_of(above)
+        if above == os.getpid():
+            return pid
+    return None
+
+
 class Process:
     """A running process, held by a pidfd where there are any: a reused id is never met.
 
