@@ -78,8 +78,8 @@ def _exit_code(error: JobqueueError) -> Exit:
 
 def _with_fields(error: JobqueueError) -> str:
     """The message, then each wrong field with its pointer."""
-    if not isinstance(error, InvalidRequest) or not error.errors:
-        return str(error)
+    if type(error) is not InvalidRequest or not error.errors:
+        return str(error)  # what is unknown is named in the message
     fields = [f"{field.path or '/'}: {field.message}" for field in error.errors[:SHOWN_FIELDS]]
     more = len(error.errors) - SHOWN_FIELDS
     return f"{error}: " + "; ".join(fields) + (f"; and {more} more" if more > 0 else "")

@@ -7,11 +7,13 @@ from pathlib import Path
 
 from rich.console import Console
 from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+from rich.table import Column
 
 from jobqueue.cli import show
 from jobqueue.cli.documents import deliver
 from jobqueue.cli.failures import Exit, complain
 from jobqueue.client import Client, JobDocument
+from jobqueue.model import State
 
 Update = Callable[[JobDocument], None]
 
@@ -30,13 +32,18 @@ def following(console: Console) -> Iterator[Update]:
 def _bar(console: Console) -> Iterator[Update]:
     progress = Progress(
         SpinnerColumn(),
-        TextColumn("{task.description}"),
-        BarColumn(bar_width=24),
-        TextColumn("{task.percentage:>3.0f} %"),
-        TimeElapsedColumn(),
-        TextColumn("{task.fields[message]}"),
+        TextColumn("{task.description}", table_column=Column(no_wrap=True, min_width=9)),
+        BarColumn(table_column=Column(min_width=20, width=20)),
+        TextColumn("{task.percentage:>3.0f} %", table_column=Column(min_width=5)),
+        TimeElapsedColumn(table_column=Column(min_width=7)),
+        TextColumn(
+            "{task.fields[message]}",
+            markup=False,
+            table_column=Column(no_wrap=True, overflow="ellipsis", ratio=1),
+        ),
         console=console,
         transient=True,
+        expand=True,
     )
     with progress:
         task = progress.add_task("submitted", total=100, message="")
@@ -44,7 +51,7 @@ def _bar(console: Console) -> Iterator[Update]:
         def update(job: JobDocument) -> None:
             progress.update(
                 task,
-                description=f"{job['state']:<9}",
+                description=job["state"],
                 completed=_percent(job),
                 message=_message(job),
             )
@@ -60,9 +67,9 @@ def _lines(console: Console) -> Update:
         percent = f" {_percent(job):.0f} %" if job["progress"] else ""
         message = _message(job)
         line = f"{job['state']}{percent}" + (f": {message}" if message else "")
-        if line != last:
+        if line != last and not State(job["state"]).is_final:
             console.print(line)
-            last = line
+        last = line
 
     return update
 
@@ -77,7 +84,7 @@ def _message(job: JobDocument) -> str:
     """What to say of a job beside its state: why it waits, or what it is doing."""
     if job["state"] == "scheduled" and job["error"]:
         attempt = f"attempt {job['error']['attempt']} of {job['max_attempts']} failed"
-        return f"{attempt}, again soon: {show.text(job['error']['message'])}"
+        return f"{attempt}: {show.text(job['error']['message'])}"
     if job["state"] == "active" and job["progress"]:
         return show.text(job["progress"]["message"])
     return ""

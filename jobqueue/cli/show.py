@@ -33,7 +33,8 @@ Cell = str | Text
 def put(renderable: RenderableType) -> None:
     """Print to standard output: coloured and as wide as the terminal, or plain and uncut."""
     if sys.stdout.isatty():
-        Console(highlight=False, emoji=False).print(renderable)
+        console = Console(highlight=False, emoji=False)
+        console.print(renderable, no_wrap=True, overflow="ellipsis")
         return
     plain = Console(file=io.StringIO(), width=UNLIMITED, highlight=False, emoji=False)
     with plain.capture() as capture:
@@ -52,15 +53,15 @@ def print_json(value: Any) -> None:
     click.echo(msgspec.json.format(msgspec.json.encode(value), indent=2).decode())
 
 
-def table(*columns: str, right: Sequence[str] = ()) -> Table:
-    """An empty table without lines; columns named in `right` are aligned there."""
+def table(*columns: str, right: Sequence[str] = (), wrap: str | None = None) -> Table:
+    """An empty table without lines; `right` are aligned there, `wrap` gives way to the others."""
     empty = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold")
     for column in columns:
         empty.add_column(
             column.upper(),
             justify="right" if column in right else "left",
-            overflow="ellipsis",
-            no_wrap=True,
+            overflow="fold" if column == wrap else "ellipsis",
+            no_wrap=column != wrap,
         )
     return empty
 

@@ -5,7 +5,7 @@ from itertools import groupby
 from operator import itemgetter
 
 import click
-from rich.table import Table
+from rich.text import Text
 
 from jobqueue.cli import show
 from jobqueue.cli.follow import failure
@@ -87,31 +87,31 @@ def _print(found: JobList) -> None:
     """The jobs below their state, which is a heading since ids are long."""
     for state, jobs in groupby(found["jobs"], key=itemgetter("state")):
         show.put(show.state(state))
-        show.put(_table(list(jobs)))
+        show.put(_lines(list(jobs)))
     if found["cursor"]:
         show.notes().print(f"for more, the same with --cursor {found['cursor']}")
     elif not found["jobs"]:
         show.notes().print("no jobs")
 
 
-def _table(jobs: Sequence[JobDocument]) -> Table:
-    """Whole ids, since they are what the other verbs take; the last column gives way."""
-    grid = Table.grid(padding=(0, 2, 0, 0))
-    grid.add_column(no_wrap=True, min_width=max(len(job["id"]) for job in jobs) + 2)
-    grid.add_column(no_wrap=True, overflow="ellipsis")
-    grid.add_column(no_wrap=True, justify="right", min_width=7)
-    grid.add_column(no_wrap=True, overflow="ellipsis")
-    for job in jobs:
-        grid.add_row(f"  {job['id']}", job["type"], _age(job), _note(job))
-    return grid
+def _lines(jobs: Sequence[JobDocument]) -> Text:
+    """Whole ids, since they are what the other verbs take; the end of a line gives way."""
+    rows = [(job["id"], job["type"], _age(job), _note(job)) for job in jobs]
+    *widths, _ = [max(map(len, cells)) for cells in zip(*rows, strict=True)]
+    lines = [
+        "  ".join(["", *map(str.ljust, cells, widths), note]).rstrip() for *cells, note in rows
+    ]
+    return Text("\n".join(lines))
 
 
 def _age(job: JobDocument) -> str:
-    """How long a finished job has been so, a running one has run, a waiting one waits."""
-    since = job["finished_at"] or job["started_at"] or job["created_at"]
+    """When a job ended or is due, or for how long it has waited or run."""
+    if job["finished_at"]:
+        return f"{show.duration(show.seconds_since(job['finished_at']))} ago"
     if job["state"] == State.SCHEDULED and job["run_at"]:
         return f"in {show.duration(-show.seconds_since(job['run_at']))}"
-    return show.duration(show.seconds_since(since))
+    since = job["started_at"] if job["state"] == State.ACTIVE else job["created_at"]
+    return f"for {show.duration(show.seconds_since(since or job['created_at']))}"
 
 
 def _note(job: JobDocument) -> str:

@@ -38,7 +38,7 @@ def _heading(worker: dict[str, Any]) -> Text:
 
 
 def _pools(pools: list[dict[str, Any]]) -> Any:
-    grid = show.table("  pool", "slots", "busy", "jobs", right=("slots", "busy"))
+    grid = show.table("  pool", "slots", "busy", "jobs", right=("slots", "busy"), wrap="jobs")
     for pool in pools:
         jobs = ", ".join(pool["jobs"])
         grid.add_row(f"  {pool['queue']}", str(pool["slots"]), str(pool["busy"]), jobs)
