@@ -23,9 +23,9 @@ def child_above(pid: int) -> int | None:
     """The child of this process that `pid` descends from, directly or through others."""
     above = parent_of(pid)
     while above is not None and above > 1:
-        pid, above = above, parent_of(above)
         if above == os.getpid():
             return pid
+        pid, above = above, parent_of(above)
     return None
 
 

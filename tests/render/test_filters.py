@@ -41,12 +41,16 @@ def test_what_is_no_number_is_refused(value: Any) -> None:
         filters.money(value, "USD")
 
 
-@given(st.decimals(allow_nan=False, allow_infinity=False, places=2, min_value=-(10**9)))
+@given(
+    st.decimals(
+        allow_nan=False, allow_infinity=False, places=2, min_value=-(10**9), max_value=10**9
+    )
+)
 def test_a_sum_of_rounded_amounts_is_exact(value: Decimal) -> None:
     """What is rounded once is not changed by rounding again."""
     rounded = filters.round_money(value, "USD")
     assert filters.round_money(rounded, "USD") == rounded
-    assert filters.round_money(float(value), "USD") == rounded or abs(value) > 10**12
+    assert filters.round_money(float(value), "USD") == rounded
 
 
 def test_numbers_have_the_decimals_they_have() -> None:

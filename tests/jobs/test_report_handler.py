@@ -1,0 +1,149 @@
+"""A report from request to stored document."""
+
+import hashlib
+import json
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+import pytest_asyncio
+
+from jobqueue import metrics
+from jobqueue.context import JobContext
+from jobqueue.errors import Unrecoverable
+from jobqueue.jobs.report_generation import ReportHandler, ReportParser, ReportResult
+from jobqueue.render.failures import RenderTimeout
+from jobqueue.render.pool import RenderPool
+from jobqueue.render.templates import Templates
+from jobqueue.settings import LimitSettings, RenderSettings, StorageSettings
+from jobqueue.storage.base import Storage
+from jobqueue.storage.factory import make_storage
+from tests.render.helpers import page_texts, soon
+
+if TYPE_CHECKING:
+    from jobqueue.model import Progress
+
+pytestmark = pytest.mark.browser
+
+TEMPLATES = Templates()
+JOB_ID = "reports-01J00000000000000000000000"
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="session")
+async def renderer() -> AsyncIterator[RenderPool]:
+    """A running pool of one page."""
+    pool = RenderPool(RenderSettings(slots=1), LimitSettings())
+    await pool.start()
+    yield pool
+    await pool.close()
+
+
+@pytest_asyncio.fixture
+async def storage(tmp_path: Path) -> AsyncIterator[Storage]:
+    """A local folder."""
+    storage = make_storage(StorageSettings(), tmp_path)
+    await storage.start()
+    yield storage
+    await storage.close()
+
+
+class Attempt:
+    """Runs the handler as a worker would, and remembers what it reports."""
+
+    def __init__(self, renderer: RenderPool, storage: Storage) -> None:
+        self.progress: list[Progress] = []
+        self._handler = ReportHandler(TEMPLATES, renderer, storage)
+
+    async def run(self, payload: Any, *, token: str = "t0", seconds: float = 60) -> ReportResult:  # noqa: S107 - a fencing token
+        """The result of one attempt at `payload`."""
+        context = JobContext(
+            id=JOB_ID,
+            type="report-generation",
+            attempt=1,
+            max_attempts=3,
+            token=token,
+            deadline=soon(seconds),
+            report=lambda _, progress: self.progress.append(progress),
+        )
+        request = ReportParser(TEMPLATES)(json.dumps(payload).encode())
+        return await self._handler(context, request)
+
+
+@pytest.fixture
+def attempt(renderer: RenderPool, storage: Storage) -> Attempt:
+    """An attempt to be run."""
+    return Attempt(renderer, storage)
+
+
+async def stored(storage: Storage, key: str) -> bytes:
+    """The bytes of a stored document."""
+    async with storage.open(key) as download:
+        return b"".join([chunk async for chunk in download.chunks()])
+
+
+async def test_a_template_becomes_a_stored_document(attempt: Attempt, storage: Storage) -> None:
+    """The result describes exactly what is stored, named after the document's title."""
+    uploads, sent = metrics.UPLOAD._sum.get(), metrics.UPLOAD_BYTES._value.get()
+    sample = TEMPLATES.sample("invoice")
+    result = await attempt.run({"template": "invoice", "data": sample})
+    document = await stored(storage, result.key)
+    assert result == ReportResult(
+        document=f"/api/v1/reports/{JOB_ID}",
+        key=f"reports/{JOB_ID}/t0.pdf",
+        filename="Invoice 2024-0117.pdf",
+        content_type="application/pdf",
+        bytes=len(document),
+        sha256=hashlib.sha256(document).hexdigest(),
+        pages=1,
+        warnings=(),
+    )
+    assert "Café Süßholz" in page_texts(document)[0]
+    head = await storage.head(result.key)
+    assert head is not None
+    assert head.content_type == "application/pdf"
+    assert metrics.UPLOAD._sum.get() > uploads
+    assert metrics.UPLOAD_BYTES._value.get() == sent + len(document)
+
+
+async def test_html_becomes_a_document_with_its_options(attempt: Attempt, storage: Storage) -> None:
+    """Options and warnings of an HTML report reach the result."""
+    options = {"filename": "März", "footer_html": "<i class=pageNumber></i>. sheet"}
+    result = await attempt.run({"html": "<script>1</script>Hello", "options": options})
+    assert result.filename == "März.pdf"
+    assert result.warnings[0].startswith("scripts not run")
+    assert "1. sheet" in page_texts(await stored(storage, result.key))[0]
+
+
+async def test_each_attempt_has_its_own_document(attempt: Attempt, storage: Storage) -> None:
+    """A second delivery never overwrites what the first one stored."""
+    first = await attempt.run({"html": "first"}, token="t1")  # noqa: S106 - a fencing token
+    second = await attempt.run({"html": "second"}, token="t2")  # noqa: S106 - likewise
+    assert page_texts(await stored(storage, first.key)) == ["first"]
+    assert page_texts(await stored(storage, second.key)) == ["second"]
+    assert first.filename == "report.pdf"
+
+
+async def test_progress_tells_the_stage(attempt: Attempt) -> None:
+    """Who watches sees rendering before uploading, and the percentage only grows."""
+    await attempt.run({"html": "x"})
+    assert [each.message for each in attempt.progress] == ["rendering", "uploading"]
+    percents = [each.percent for each in attempt.progress]
+    assert percents == sorted(percents)
+
+
+async def test_a_template_error_stores_nothing(attempt: Attempt, storage: Storage) -> None:
+    """A contradiction in the data ends the job with line and reason, without a document."""
+    data = TEMPLATES.sample("invoice") | {"total": 1}
+    with pytest.raises(Unrecoverable, match=r"template invoice, line \d+: total €1.00") as caught:
+        await attempt.run({"template": "invoice", "data": data})
+    assert caught.value.code == "template_error"
+    async with storage.list("reports/") as objects:
+        assert [each async for each in objects] == []
+
+
+async def test_time_for_the_upload_is_kept(attempt: Attempt) -> None:
+    """A document that takes all of its job's time fails as such, before the job is stopped."""
+    html = "<table>" + "<tr><td>1<td>2<td>3</tr>" * 12_000 + "</table>"
+    with pytest.raises(RenderTimeout):
+        await attempt.run({"html": html}, seconds=0.5)
