@@ -3,9 +3,7 @@
 import traceback
 from typing import Any
 
-import msgspec
-from pydantic import BaseModel
-
+from jobqueue.app.codec import to_json
 from jobqueue.errors import Snooze, Unrecoverable
 from jobqueue.model import ClaimedJob, Failure, Outcome, Verdict
 from jobqueue.retry import Retry
@@ -28,7 +26,7 @@ def completed(job: ClaimedJob, value: Any, *, limit: int) -> Verdict:
     if value is None:
         return Verdict(job.id, job.token, Outcome.COMPLETED, result=NULL)
     try:
-        result = _encode(value)
+        result = to_json(value)
     except Exception as error:  # noqa: BLE001 - whatever a user's value raises, it is no result
         return dead(job, "result_not_json", f"the handler's return value is not JSON: {error}")
     if len(result) > limit:
@@ -91,19 +89,6 @@ def try_again(job: ClaimedJob, retry: Retry, failure: Failure, *, reason: str) -
         return Verdict(job.id, job.token, Outcome.DEAD, failure=failure, reason=reason)
     delay = (job.options.backoff or retry.backoff).seconds(job.attempt)
     return Verdict(job.id, job.token, Outcome.RETRY, delay_ms=round(delay * 1000), failure=failure)
-
-
-def _encode(value: Any) -> bytes:
-    if isinstance(value, BaseModel):
-        return value.model_dump_json().encode()
-    return msgspec.json.encode(value, enc_hook=_dump)
-
-
-def _dump(value: Any) -> Any:
-    """What msgspec does not know by itself: pydantic models inside other values."""
-    if isinstance(value, BaseModel):
-        return value.model_dump(mode="json")
-    raise TypeError(f"{type(value).__name__} has no JSON form")
 
 
 def _failure(job: ClaimedJob, error: BaseException) -> Failure:
