@@ -13,6 +13,7 @@ from jobqueue.errors import (
     JobNotFound,
     JobqueueError,
     ServerUnreachable,
+    Unauthorized,
     Unavailable,
     UnexpectedAnswer,
 )
@@ -45,7 +46,7 @@ def explain(error: BaseException) -> tuple[Exit, str]:
     if isinstance(error, click.ClickException):
         return Exit.USAGE, one_line(_usage(error))
     if isinstance(error, JobqueueError):
-        return _exit_code(error), one_line(_with_fields(error))
+        return _exit_code(error), one_line(_words(error))
     if isinstance(error, TimeoutError):
         return Exit.TIMED_OUT, one_line(str(error))
     if isinstance(error, OSError) and error.strerror:
@@ -76,8 +77,10 @@ def _exit_code(error: JobqueueError) -> Exit:
     return Exit.USAGE if type(error) is not JobqueueError else Exit.BUG
 
 
-def _with_fields(error: JobqueueError) -> str:
-    """The message, then each wrong field with its pointer."""
+def _words(error: JobqueueError) -> str:
+    """The message, and what helps beside it: each wrong field, or where a token is set."""
+    if isinstance(error, Unauthorized):
+        return f"{error}: set JOBQUEUE_TOKEN to the token of the service"
     if type(error) is not InvalidRequest or not error.errors:
         return str(error)  # what is unknown is named in the message
     fields = [f"{field.path or '/'}: {field.message}" for field in error.errors[:SHOWN_FIELDS]]

@@ -16,6 +16,8 @@ from tests.support.process import running
 
 REPOSITORY = Path(__file__).parents[2]
 
+TOKEN = "let-me-in"  # noqa: S105 - of the test's own service
+
 APP = '''
 import asyncio
 from jobqueue import JobContext, JobQueue, Retry
@@ -97,7 +99,10 @@ def service_url(redis_url: str) -> Iterator[str]:
         url = f"http://127.0.0.1:{free_port()}"
         arguments = ["serve", "--port", url.rpartition(":")[2], "--redis-url", redis_url]
         arguments += ["--data-dir", name, "--app", "sample:app", "--drain", "1"]
-        environ = clean_environ() | {"JOBQUEUE_REDIS__NAMESPACE": f"cli-{folder.name}"}
+        environ = clean_environ() | {
+            "JOBQUEUE_REDIS__NAMESPACE": f"cli-{folder.name}",
+            "JOBQUEUE_HTTP__TOKEN": TOKEN,
+        }
         with running(
             ["env", *(f"{key}={value}" for key, value in environ.items()), *command(*arguments)],
             ready=lambda: answers(f"{url}/readyz"),
@@ -112,9 +117,14 @@ def remote(cli: Cli, service_url: str) -> Cli:
     """The command, talking to the service."""
 
     def run(*arguments: str, stdin: str = "", **environ: str) -> subprocess.CompletedProcess[str]:
-        return cli(*arguments, stdin=stdin, **{"JOBQUEUE_URL": service_url, **environ})
+        return cli(*arguments, stdin=stdin, **{**address(service_url), **environ})
 
     return run
+
+
+def address(url: str) -> dict[str, str]:
+    """The variables that tell the command where the service is."""
+    return {"JOBQUEUE_URL": url, "JOBQUEUE_TOKEN": TOKEN}
 
 
 def free_port() -> int:

@@ -40,6 +40,7 @@ def test_waiting_shows_progress_as_lines(remote: Cli) -> None:
     assert "active 25 %: counted to 25\n" in answer.stderr
     assert "active 75 %: counted to 75\n" in answer.stderr
     assert answer.stderr.count("counted to 25") == 1
+    assert answer.stderr.count("completed") == 1
     assert "\x1b" not in answer.stderr
 
 
@@ -109,7 +110,7 @@ def test_cancel_and_retry(remote: Cli) -> None:
     result = remote("result", job_id)
     assert result.returncode == 1
     assert f"{job_id} was cancelled; to run it again: jobqueue retry {job_id}" in result.stderr
-    assert remote("retry", job_id).stdout == f"{job_id} is queued again\n"
+    assert remote("retry", job_id).stdout == f"{job_id} was queued again\n"
     assert remote("result", job_id, "--wait").returncode == 0
     assert remote("retry", job_id).returncode == 1
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from .conftest import Cli, clean_environ, command
+from .conftest import Cli, address, clean_environ, command
 
 
 @pytest.fixture(scope="module")
@@ -17,7 +17,7 @@ def job_id(service_url: str, tmp_path_factory: pytest.TempPathFactory) -> str:
         capture_output=True,
         check=True,
         cwd=tmp_path_factory.mktemp("submit"),
-        env=clean_environ() | {"JOBQUEUE_URL": service_url},
+        env=clean_environ() | address(service_url),
     )
     found: str = json.loads(answer.stdout)["id"]
     return found
@@ -110,6 +110,15 @@ def test_an_absent_service_has_its_own_code(cli: Cli, verb: str) -> None:
     assert answer.stderr.count("\n") == 1
 
 
+def test_a_token_is_asked_for(remote: Cli) -> None:
+    """Where the service wants a token, a missing or wrong one ends with 2 and says what to set."""
+    for token in ("", "wrong"):
+        answer = remote("stats", JOBQUEUE_TOKEN=token)
+        assert answer.returncode == 2
+        assert "set JOBQUEUE_TOKEN" in answer.stderr
+        assert answer.stderr.count("\n") == 1
+
+
 def test_a_reader_that_leaves_is_no_error(tmp_path: Path, service_url: str) -> None:
     """`jobqueue … | head` ends quietly."""
     line = f"{' '.join(command('workers', '--json'))}; echo $? >code"
@@ -119,7 +128,7 @@ def test_a_reader_that_leaves_is_no_error(tmp_path: Path, service_url: str) -> N
         text=True,
         check=True,
         cwd=tmp_path,
-        env=clean_environ() | {"JOBQUEUE_URL": service_url},
+        env=clean_environ() | address(service_url),
     )
     assert ended.stderr == ""
     assert (tmp_path / "code").read_text().strip() == "141"

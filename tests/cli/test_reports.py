@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from .conftest import Cli, clean_environ, command
+from .conftest import Cli, address, clean_environ, command
 
 pytestmark = pytest.mark.browser
 
@@ -75,11 +75,11 @@ def test_a_document_can_be_fetched_later(
     assert json.loads(answer.stdout)["state"] == "completed"
     assert is_pdf(tmp_path / "later.pdf")
     piped = subprocess.run(
-        command("result", job_id, "--out", "-", "--url", service_url),
+        command("result", job_id, "--out", "-"),
         stdout=subprocess.PIPE,
         check=True,
         cwd=tmp_path,
-        env=clean_environ(),
+        env=clean_environ() | address(service_url),
     )
     assert piped.stdout == (tmp_path / "later.pdf").read_bytes()
 

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from .conftest import clean_environ, command
+from .conftest import address, clean_environ, command
 
 COLUMNS = 80
 ESCAPE = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
@@ -30,7 +30,7 @@ def on_terminal(*arguments: str, cwd: Path, url: str) -> tuple[int, str]:
         stdout=theirs,
         stderr=theirs,
         cwd=cwd,
-        env=clean_environ() | {"JOBQUEUE_URL": url, "TERM": "xterm-256color"},
+        env=clean_environ() | address(url) | {"TERM": "xterm-256color"},
     )
     os.close(theirs)
     shown = b""
@@ -65,10 +65,10 @@ def test_waiting_shows_a_bar(service_url: str, tmp_path: Path) -> None:
     assert '"counted"' in shown
 
 
-@pytest.mark.parametrize("verb", ["list", "stats", "workers", "queues", "check"])
+@pytest.mark.parametrize("verb", ["list --limit 500", "stats", "workers", "queues", "check"])
 def test_nothing_is_wider_than_the_terminal(service_url: str, tmp_path: Path, verb: str) -> None:
     """In 80 columns no table breaks its lines."""
-    _, shown = on_terminal(verb, cwd=tmp_path, url=service_url)
+    _, shown = on_terminal(*verb.split(), cwd=tmp_path, url=service_url)
     lines = re.split(r"[\r\n]+", ESCAPE.sub("", shown))
     assert len(lines) > 2
     assert max(map(len, lines)) <= COLUMNS
@@ -81,7 +81,7 @@ def test_ctrl_c_leaves_the_job_alone(service_url: str, tmp_path: Path) -> None:
         stderr=subprocess.PIPE,
         text=True,
         cwd=tmp_path,
-        env=clean_environ() | {"JOBQUEUE_URL": service_url},
+        env=clean_environ() | address(service_url),
     ) as process:
         assert process.stderr
         assert process.stderr.readline()

@@ -20,4 +20,4 @@ def command(*, remote: Remote, job_id: str, as_json: bool) -> None:
     if as_json:
         show.print_json(job)
     else:
-        click.echo(f"{job_id} is {job['state']} again")
+        click.echo(f"{job_id} was queued again")

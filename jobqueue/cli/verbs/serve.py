@@ -11,7 +11,6 @@ from jobqueue.cli.loop import loop_factory
 from jobqueue.cli.roles import role_option
 from jobqueue.cli.verb import Verb
 from jobqueue.logs import configure_logging
-from jobqueue.service import serve
 
 EXAMPLE = """\
 jobqueue serve
@@ -84,6 +83,9 @@ def command(
     configure_logging(settings.log)
     for warning in warnings:
         structlog.get_logger(__name__).warning(warning)
+    # half a second: who has set something wrong is told before it
+    from jobqueue.service import serve  # noqa: PLC0415
+
     service = serve(
         settings,
         roles=roles,
