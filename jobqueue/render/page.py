@@ -127,11 +127,12 @@ class WarmPage:
         """
         self._failed.clear()
         self._moved = False
-        self.has_traces = omissions.leaves_traces(html)
+        plain = omissions.is_plain(html)
+        self.has_traces = not plain and omissions.leaves_traces(html)
         try:
             with _measured("load"):
                 await self._page.set_content(html, timeout=0)
-            broken = await self._broken_images(html)
+            broken = [] if plain else await self._broken_images(html)
             with _measured("print"):
                 pdf = await self._page.pdf(**print_arguments(options))
         except async_api.Error as error:
@@ -145,6 +146,8 @@ class WarmPage:
         if self._moved:
             self.spoiled = True
             raise Unrecoverable(RENDER_FAILED, _LEADS_AWAY)
+        if plain and not self._failed:
+            return pdf, ()
         return pdf, omissions.list_omissions(html, failed=self._failed, broken_images=broken)
 
     async def _broken_images(self, html: str) -> list[str]:

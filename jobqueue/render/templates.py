@@ -101,27 +101,31 @@ class Templates:
         if errors:
             raise InvalidRequest(f"the data does not fit template {name!r}", errors)
 
-    async def render(self, name: str, data: dict[str, Any], options: PdfOptions) -> str:
+    async def render(
+        self, name: str, data: dict[str, Any], options: PdfOptions, *, small: bool = False
+    ) -> str:
         """The HTML of a template filled with `data`, made in a thread.
 
         Args:
             name: the template.
             data: checked with `validate`; templates see what it leaves out as null.
             options: the paper that the document is for; templates see it as `page`.
+            small: the data is of a few kilobytes: a thread would cost more than it saves.
 
         Raises:
             Unrecoverable: `template_error`, naming line and variable.
         """
+        if small:
+            return self._render(name, data, options)
         return await asyncio.to_thread(self._render, name, data, options)
 
     def _render(self, name: str, data: dict[str, Any], options: PdfOptions) -> str:
-        file = self._folder / name / "template.html"
         try:
             template = self._environment.get_template(f"{name}/template.html")
             complete = self._schemas[name].complete(data)
             return _join_bounded(template, {**complete, "data": complete, "page": _page(options)})
         except Exception as error:
-            line = _line(error, file)
+            line = _line(error, self._folder / name / "template.html")
             place = f"template {name}" + (f", line {line}" if line else "")
             raise Unrecoverable(TEMPLATE_ERROR, f"{place}: {_reason(error)}") from error
 

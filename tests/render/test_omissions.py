@@ -1,8 +1,16 @@
 """What is told about the parts of a document that are not printed."""
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from jobqueue.render.omissions import MAX_WARNINGS, leaves_traces, list_omissions
+from jobqueue.render.omissions import (
+    MAX_WARNINGS,
+    is_plain,
+    leaves_traces,
+    list_omissions,
+    shows_images,
+)
 
 
 @pytest.mark.parametrize(
@@ -40,6 +48,20 @@ def test_plain_documents_leave_no_traces(html: str) -> None:
 def test_documents_that_set_something_leave_traces(html: str) -> None:
     """What the page's Document would keep for the next one is noticed, however it is written."""
     assert leaves_traces(html)
+
+
+PIECES = """< meta META charset="utf-8"> ba se img image IFRAME link script object embed
+video picture rel=stylesheet href=x p> é \u212a""".split()
+pieces = st.sampled_from([*PIECES, " "])
+
+
+@given(st.lists(pieces, max_size=12).map("".join))
+def test_a_plain_document_has_nothing_to_be_found(html: str) -> None:
+    """The fast look never passes over what the thorough one finds."""
+    if is_plain(html):
+        assert not leaves_traces(html)
+        assert not shows_images(html)
+        assert list_omissions(html, failed=[], broken_images=[]) == ()
 
 
 def test_everything_left_out_is_told() -> None:
