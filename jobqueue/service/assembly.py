@@ -33,6 +33,10 @@ from jobqueue.worker.worker import Worker
 DEFAULT_PORTS = {"api": 8080, "worker": 9101, "reaper": 9102}
 """Where a process listens whose port is not set: at the port of its first role in this order."""
 
+REPORTS_PER_BROWSER_SLOT = 2
+"""Reports at work for each that the browser prints: while one prints, the next is filled and the
+last one stored, so that the browser waits for neither. A worker told to do one job at a time does."""
+
 VERSION = version("jobqueue")
 
 NO_SANDBOX = "Chromium runs without its sandbox: run as an ordinary user, see render.sandbox"
@@ -172,8 +176,10 @@ class Assembly:
         known = registry.queues()
         if not self._settings.worker.queues:
             rendering = {job_type.queue for job_type in registry if job_type.renders}
-            slots, at_most = self._settings.worker.concurrency, self._settings.render.slots
-            return {queue: min(slots, at_most) if queue in rendering else slots for queue in known}
+            slots = self._settings.worker.concurrency
+            printed = min(slots, self._settings.render.slots)
+            reports = printed if slots == 1 else printed * REPORTS_PER_BROWSER_SLOT
+            return {queue: reports if queue in rendering else slots for queue in known}
         for queue in self._settings.worker.queues:
             check_name("queue", queue)
             if queue not in known:

@@ -15,7 +15,7 @@ from jobqueue.jobs.report_documents import KEY_PREFIX
 from jobqueue.jobs.report_generation import NAME, QUEUE
 from jobqueue.logs import configure_logging
 from jobqueue.service import running_service
-from jobqueue.settings import HttpSettings, LogSettings, RenderSettings, Settings, WorkerSettings
+from jobqueue.settings import HttpSettings, LogSettings, RenderSettings, Settings
 from jobqueue.storage.factory import make_storage
 from tests.benchmarks._invoices import Invoice
 
@@ -119,7 +119,6 @@ async def running_system(folder: Path, chromium: Path, slots: int) -> AsyncItera
     settings = Settings(
         data_dir=folder,
         http=HttpSettings(port=0),
-        worker=WorkerSettings(queues={QUEUE: slots}),
         render=RenderSettings(executable_path=chromium, sandbox="off", slots=slots),
         log=LogSettings(level="error"),
     )
