@@ -9,6 +9,7 @@ from playwright import async_api
 
 from jobqueue.render.chromium import FLAGS, environment
 from jobqueue.render.folder import BrowserFolder
+from jobqueue.render.memory import end_large_processes
 from jobqueue.render.process import Process, child_above
 
 LAUNCH_DEADLINE = 30.0
@@ -32,10 +33,14 @@ class Browser:
         version: of Chromium, e.g. `156.0.8078.79`.
         sandboxed: whether Chromium's processes run in its sandbox.
         renders: documents printed so far.
+        memory_limit: bytes that a renderer may have.
+        memory_kills: renderers that were ended because they had more.
     """
 
-    def __init__(self, folder: BrowserFolder, *, sandboxed: bool) -> None:
+    def __init__(self, folder: BrowserFolder, *, sandboxed: bool, memory_limit: int) -> None:
         self.sandboxed = sandboxed
+        self.memory_limit = memory_limit
+        self.memory_kills = 0
         self.version = ""
         self.renders = 0
         self.alive = False
@@ -47,18 +52,21 @@ class Browser:
         self._mourners: set[Callable[[], None]] = set()
 
     @classmethod
-    async def launch(cls, executable: Path, *, sandbox: bool, proxy_flag: str) -> "Browser":
+    async def launch(
+        cls, executable: Path, *, sandbox: bool, proxy_flag: str, memory_limit: int
+    ) -> "Browser":
         """Start Chromium.
 
         Args:
             executable: the program.
             sandbox: whether it must run in its sandbox (it then fails where it cannot).
             proxy_flag: the switch that decides where its requests go.
+            memory_limit: bytes that a renderer may have, see `hold_memory`.
 
         Raises:
             async_api.Error, OSError, TimeoutError: it does not start.
         """
-        browser = cls(BrowserFolder(), sandboxed=sandbox)
+        browser = cls(BrowserFolder(), sandboxed=sandbox, memory_limit=memory_limit)
         try:
             async with asyncio.timeout(LAUNCH_DEADLINE):
                 await browser._start(executable, proxy_flag)
@@ -108,6 +116,11 @@ class Browser:
             self.alive = False
             for mourner in list(self._mourners):
                 mourner()
+
+    def hold_memory(self) -> None:
+        """End renderers that are over the limit."""
+        if self.alive and self._processes:
+            self.memory_kills += end_large_processes(self._processes[0].pid, self.memory_limit)
 
     def condemn(self) -> None:
         """Use this browser no more: it does not answer as it should."""

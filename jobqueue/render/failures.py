@@ -67,5 +67,13 @@ def blame_chromium(error: async_api.Error, options: PdfOptions, *, crashed: bool
     return PrintingFailed(f"Chromium could not print the document ({text})")
 
 
+def blame_size(memory: int) -> Unrecoverable:
+    """What to raise when a document took more memory than there is for it."""
+    return Unrecoverable(
+        DOCUMENT_TOO_LARGE,
+        f"printing the document takes more than {memory >> 20} MiB of memory: divide it",
+    )
+
+
 def _summary(error: async_api.Error) -> str:
     return error.message.partition("\n")[0].strip()[:_MESSAGE_LENGTH]

@@ -11,7 +11,7 @@ from jobqueue import metrics
 from jobqueue.errors import Unrecoverable
 from jobqueue.render import omissions
 from jobqueue.render.browser import Browser
-from jobqueue.render.failures import RENDER_FAILED, blame_chromium, blame_options
+from jobqueue.render.failures import RENDER_FAILED, blame_chromium, blame_options, blame_size
 from jobqueue.render.options import PdfOptions
 from jobqueue.render.printing import print_arguments
 
@@ -62,6 +62,7 @@ class WarmPage:
         self._page = page
         self._lent = False
         self._moved = False
+        self._memory_kills = 0
         self._crashed = asyncio.Event()
         self._failed: list[str] = []
         page.on("crash", lambda _: self._notice_loss())
@@ -127,6 +128,7 @@ class WarmPage:
         """
         self._failed.clear()
         self._moved = False
+        self._memory_kills = self._browser.memory_kills
         plain = omissions.is_plain(html)
         self.has_traces = not plain and omissions.leaves_traces(html)
         try:
@@ -167,6 +169,8 @@ class WarmPage:
         except TimeoutError:
             if self._moved:
                 return Unrecoverable(RENDER_FAILED, _LEADS_AWAY)
+        if self._browser.memory_kills > self._memory_kills:
+            return blame_size(self._browser.memory_limit)
         return blame_chromium(error, options, crashed=self._crashed.is_set())
 
     async def clean(self) -> None:

@@ -18,6 +18,7 @@ from jobqueue.render.chromium import HOW_TO_INSTALL, DeadProxy, find_chromium
 from jobqueue.render.failures import DOCUMENT_TOO_LARGE, RenderTimeout
 from jobqueue.render.folder import sweep
 from jobqueue.render.lane import MAX_PAGE_RENDERS, Lane
+from jobqueue.render.memory import INTERVAL, MAX_RENDERER
 from jobqueue.render.options import PdfOptions
 from jobqueue.render.page import LANE, WarmPage
 from jobqueue.render.page_count import count_pages
@@ -43,6 +44,7 @@ class RenderPool:
         limits: the largest document.
         max_page_renders: documents after which a page is replaced.
         max_browser_renders: documents after which Chromium is replaced.
+        max_memory: bytes that one of Chromium's renderers may have.
 
     Attributes:
         version: of Chromium; None before the start.
@@ -56,11 +58,13 @@ class RenderPool:
         *,
         max_page_renders: int = MAX_PAGE_RENDERS,
         max_browser_renders: int = MAX_BROWSER_RENDERS,
+        max_memory: int = MAX_RENDERER,
     ) -> None:
         self.version: str | None = None
         self.sandboxed = False
         self._settings = settings
         self._limits = limits
+        self._max_memory = max_memory
         self._executable: Path | None = None
         self._proxy: DeadProxy | None = None
         self._supply = PageSupply(self._launch, max_renders=max_browser_renders)
@@ -121,7 +125,10 @@ class RenderPool:
         if self._executable is None or self._proxy is None:
             raise async_api.Error("the render pool is not started")
         browser = await Browser.launch(
-            self._executable, sandbox=self.sandboxed, proxy_flag=self._proxy.flag
+            self._executable,
+            sandbox=self.sandboxed,
+            proxy_flag=self._proxy.flag,
+            memory_limit=self._max_memory,
         )
         self.version = browser.version
         _log.info("browser_started", version=browser.version, sandboxed=self.sandboxed)
@@ -132,6 +139,9 @@ class RenderPool:
             keepers.create_task(self._lane.keep(first))
             for _ in range(self._settings.slots - 1):
                 keepers.create_task(self._lane.keep())
+            while True:
+                self._supply.hold_memory()
+                await asyncio.sleep(INTERVAL)
 
     async def close(self) -> None:
         """End all browsers; jobs that still use one fail and may be tried again."""

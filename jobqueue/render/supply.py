@@ -82,6 +82,11 @@ class PageSupply:
         await self._close_unused()
         return self.browser
 
+    def hold_memory(self) -> None:
+        """Keep the renderers of all browsers within their memory."""
+        for browser in self._browsers:
+            browser.hold_memory()
+
     def is_outdated(self, page: WarmPage) -> bool:
         """Whether a page should be replaced for its browser's sake."""
         browser = self._pages[page]

@@ -9,10 +9,12 @@ from collections.abc import Callable
 import pytest
 
 from jobqueue import metrics
+from jobqueue.errors import Unrecoverable
 from jobqueue.render.browser import Browser
 from jobqueue.render.failures import BrowserLost
 from jobqueue.render.options import PdfOptions
 from jobqueue.render.pool import RenderPool
+from jobqueue.settings import LimitSettings, RenderSettings
 
 from .helpers import command_line, descendants, is_running, page_texts, soon, until
 
@@ -109,6 +111,22 @@ async def test_many_jobs_survive_repeated_kills(own_pool: RenderPool) -> None:
                 kill(victims(own_pool))
             await asyncio.wait(tasks, timeout=0.2)
     assert [task.result() for task in tasks] == [[f"no {number}"] for number in range(40)]
+
+
+async def test_a_document_that_takes_too_much_memory_ends_its_job() -> None:
+    """Its renderer is ended before the machine is out of memory; the next job is printed."""
+    limit = 250 * 1024 * 1024
+    pool = RenderPool(RenderSettings(slots=1), LimitSettings(), max_memory=limit)
+    await pool.start()
+    try:
+        browser = browser_of(pool)
+        with pytest.raises(Unrecoverable, match="more than 250 MiB of memory") as caught:
+            await text_of(pool, HUGE)
+        assert caught.value.code == "document_too_large"
+        assert await text_of(pool, "next") == ["next"]
+        assert browser_of(pool) is browser
+    finally:
+        await pool.close()
 
 
 async def test_no_page_is_promised_while_there_is_no_browser(
