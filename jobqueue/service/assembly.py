@@ -35,7 +35,7 @@ DEFAULT_PORTS = {"api": 8080, "worker": 9101, "reaper": 9102}
 
 REPORTS_PER_BROWSER_SLOT = 2
 """Reports at work for each that the browser prints: while one prints, the next is filled and the
-last one stored, so that the browser waits for neither. A worker told to do one job at a time does."""
+last one stored, so that the browser waits for neither. With a concurrency of 1 it is one."""
 
 VERSION = version("jobqueue")
 
