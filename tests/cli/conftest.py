@@ -43,7 +43,7 @@ async def count(job: JobContext, payload: dict) -> str:
 @app.job("fail", retry=Retry(max_attempts=1))
 async def fail(job: JobContext, payload: dict) -> None:
     """Fail with a message that would harm a terminal."""
-    raise ValueError("bad \\x1b[31mthing\\nin two lines")
+    raise ValueError("bad \\x1b[31mthing\\nin two lines, of which the second is too long to show")
 '''
 
 
