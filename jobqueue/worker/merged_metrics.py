@@ -25,18 +25,23 @@ class MergedMetrics(Collector):
 
     @override
     def collect(self) -> Iterable[Metric]:
-        children = MultiProcessCollector(None, path=str(self._folder)).collect()  # type: ignore[no-untyped-call]  # prometheus-client's is untyped
+        children = _read(self._folder.glob("*.db"))
         return _merge([children, self._retired, self._own.collect()])
 
     def retire(self, pid: int) -> None:
         """Keep the counts of a child that ended, and drop its files."""
-        mark_process_dead(pid, str(self._folder))  # type: ignore[no-untyped-call]  # likewise
+        mark_process_dead(pid, str(self._folder))  # type: ignore[no-untyped-call]  # prometheus-client's is untyped
         files = list(self._folder.glob(f"*_{pid}.db"))
-        counted = MultiProcessCollector.merge([str(file) for file in files])  # type: ignore[no-untyped-call]  # likewise
-        kept = [metric for metric in counted if metric.type in _KEPT]
+        kept = [metric for metric in _read(files) if metric.type in _KEPT]
         self._retired = _merge([self._retired, kept])
         for file in files:
             file.unlink()
+
+
+def _read(files: Iterable[Path]) -> Iterable[Metric]:
+    """What children wrote; a file that one has just made is still empty, which is no error."""
+    written = [str(file) for file in files if file.stat().st_size]
+    return MultiProcessCollector.merge(written)  # type: ignore[no-untyped-call, no-any-return]  # likewise
 
 
 def _merge(sources: Iterable[Iterable[Metric]]) -> list[Metric]:

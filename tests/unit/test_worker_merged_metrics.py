@@ -63,3 +63,14 @@ def test_counts_outlive_their_process(tmp_path: Path) -> None:
     assert values['run_bucket{le="2.0"}'] == 2
     assert values["run_count"] == 4
     assert values["slots"] == 4
+
+
+def test_a_file_that_a_child_has_just_made_is_no_error(tmp_path: Path) -> None:
+    """A scrape in the moment when a child begins to count works, and so does its end then."""
+    merged = MergedMetrics(tmp_path, CollectorRegistry())
+    pid = child(tmp_path, 3)
+    (tmp_path / f"summary_{pid}.db").touch()
+    assert shown(merged)['jobs_total{queue="a"}'] == 3
+    merged.retire(pid)
+    assert list(tmp_path.iterdir()) == []
+    assert shown(merged)['jobs_total{queue="a"}'] == 3
