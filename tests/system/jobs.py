@@ -39,6 +39,14 @@ async def hold(_: JobContext, payload: dict[str, Any]) -> str:
     return "held"
 
 
+@app.job("flaky", retry=SOON)
+async def flaky(job: JobContext, payload: dict[str, Any]) -> int:
+    """Fail in the first so many attempts."""
+    if job.attempt <= payload["failures"]:
+        raise ConnectionError("not yet")
+    return job.attempt
+
+
 @app.job("deaf", timeout=0.2, retry=Retry(max_attempts=1))
 async def deaf(_: JobContext, payload: dict[str, Any]) -> None:
     """Ignore every cancellation."""

@@ -56,6 +56,10 @@ class Program:
         """Status and body of a POST of JSON."""
         return self._ask("POST", path, json.dumps(body))
 
+    def delete(self, path: str) -> tuple[int, Any]:
+        """Status and body of a DELETE."""
+        return self._ask("DELETE", path)
+
     def submit(self, job_type: str, **payload: Any) -> str:
         """Submit a job and give its id."""
         status, job = self.post("/api/v1/jobs", {"type": job_type, "payload": payload})
