@@ -20,7 +20,7 @@ demo: setup ## Make one real PDF report through the whole system: demo-output/in
 
 test: ## Run the tests; some of them: make test ARGS="tests/unit -k retry"
 	@$(SET_UP) --dev
-	$(BIN)/pytest $(ARGS)
+	$(BIN)/pytest --numprocesses auto --maxprocesses 4 --dist loadfile $(ARGS)
 
 check: ## Look for what tools can find: style, types, layers, hosts in requirements
 	@$(SET_UP) --dev
