@@ -2,8 +2,6 @@
 
 import re
 
-from playwright import async_api
-
 from jobqueue.errors import JobqueueError, Unavailable, Unrecoverable
 from jobqueue.render.options import PdfOptions
 
@@ -12,7 +10,7 @@ INVALID_PAGE_RANGE = "invalid_page_range"
 DOCUMENT_TOO_LARGE = "document_too_large"
 
 _MESSAGE_LENGTH = 300
-_LOST = re.compile(r"crashed|has been closed|Connection closed|Target closed", re.IGNORECASE)
+_LOST = re.compile(r"crashed|closed|broken pipe|connection (?:lost|reset)", re.IGNORECASE)
 
 
 class BrowserLost(Unavailable):
@@ -35,7 +33,7 @@ class PrintingFailed(JobqueueError):
     status = 503
 
 
-def blame_options(error: async_api.Error, options: PdfOptions) -> Unrecoverable | None:
+def blame_options(error: Exception, options: PdfOptions) -> Unrecoverable | None:
     """What to raise when Chromium says that these options do not fit the document."""
     text = _summary(error)
     if "page range" in text.lower():
@@ -49,7 +47,7 @@ def blame_options(error: async_api.Error, options: PdfOptions) -> Unrecoverable 
     return None
 
 
-def blame_chromium(error: async_api.Error, options: PdfOptions, *, crashed: bool) -> Exception:
+def blame_chromium(error: Exception, options: PdfOptions, *, crashed: bool) -> Exception:
     """What to raise for any other error of Chromium or its driver.
 
     Args:
@@ -75,5 +73,5 @@ def blame_size(memory: int) -> Unrecoverable:
     )
 
 
-def _summary(error: async_api.Error) -> str:
-    return error.message.partition("\n")[0].strip()[:_MESSAGE_LENGTH]
+def _summary(error: Exception) -> str:
+    return str(error).partition("\n")[0].strip()[:_MESSAGE_LENGTH]

@@ -5,6 +5,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+import structlog
 from playwright import async_api
 
 from jobqueue import metrics
@@ -28,6 +29,8 @@ CRASH_NEWS = 0.5
 
 MAX_FAILED = 100
 """Addresses remembered of what did not load; a document may name any number."""
+
+_log = structlog.get_logger(__name__)
 
 _FIRST = "<!doctype html><meta charset=utf-8><p>ready"
 _LEADS_AWAY = "the document leads to another address by itself (meta refresh)"
@@ -137,7 +140,7 @@ class WarmPage:
             broken = [] if plain else await self._broken_images(html)
             with _measured("print"):
                 pdf = await self._page.pdf(**print_arguments(options))
-        except async_api.Error as error:
+        except Exception as error:
             self.spoiled = True
             raise await self._explain(error, options) from error
         except BaseException:
@@ -158,8 +161,8 @@ class WarmPage:
         addresses: list[str] = await self._page.evaluate(_BROKEN_IMAGES)
         return addresses
 
-    async def _explain(self, error: async_api.Error, options: PdfOptions) -> Exception:
-        """What to raise for an error of Playwright; waits for news that may follow it."""
+    async def _explain(self, error: Exception, options: PdfOptions) -> Exception:
+        """What to raise for an error of Playwright or its pipe; waits for news that may follow."""
         wrong_options = blame_options(error, options)
         if wrong_options is not None:
             return wrong_options
@@ -180,7 +183,7 @@ class WarmPage:
         try:
             async with asyncio.timeout(CLEAN_DEADLINE):
                 await self._page.goto("about:blank")
-        except (async_api.Error, TimeoutError):
+        except Exception:  # noqa: BLE001 - a page that cannot be cleaned is replaced, whatever it says
             self.spoiled = True
         self.has_traces = False
 
@@ -198,8 +201,8 @@ async def _close(context: async_api.BrowserContext) -> bool:
             await context.close()
     except TimeoutError:
         return False
-    except async_api.Error:
-        pass  # it is closed already
+    except Exception as error:  # noqa: BLE001 - its browser or driver is gone, and it with them
+        _log.debug("page_close_failed", error=str(error))
     return True
 
 

@@ -135,13 +135,19 @@ class RenderPool:
         return browser
 
     async def _keep(self, first: WarmPage) -> None:
-        async with asyncio.TaskGroup() as keepers:
-            keepers.create_task(self._lane.keep(first))
-            for _ in range(self._settings.slots - 1):
-                keepers.create_task(self._lane.keep())
-            while True:
-                self._supply.hold_memory()
-                await asyncio.sleep(INTERVAL)
+        """Own the tasks that keep pages ready and renderers small, until cancelled."""
+        try:
+            async with asyncio.TaskGroup() as keepers:
+                keepers.create_task(self._lane.keep(first))
+                for _ in range(self._settings.slots - 1):
+                    keepers.create_task(self._lane.keep())
+                while True:
+                    self._supply.hold_memory()
+                    await asyncio.sleep(INTERVAL)
+        except* Exception as errors:  # noqa: BLE001 - told by `problem` and to all who wait
+            _log.exception("render_pool_stopped", exc_info=errors)
+        finally:
+            self._lane.close()
 
     async def close(self) -> None:
         """End all browsers; jobs that still use one fail and may be tried again."""

@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import os
 import signal
+import sys
 from collections.abc import Callable
 
 import pytest
@@ -111,6 +112,35 @@ async def test_many_jobs_survive_repeated_kills(own_pool: RenderPool) -> None:
                 kill(victims(own_pool))
             await asyncio.wait(tasks, timeout=0.2)
     assert [task.result() for task in tasks] == [[f"no {number}"] for number in range(40)]
+
+
+UVLOOP = """
+import asyncio, os, uvloop
+from jobqueue.render.options import PdfOptions
+from jobqueue.render.pool import RenderPool
+from jobqueue.settings import LimitSettings, RenderSettings
+
+async def main():
+    pool = RenderPool(RenderSettings(slots=1), LimitSettings())
+    await pool.start()
+    deadline = asyncio.get_running_loop().time() + 40
+    for victim in (1, 0):
+        os.kill(pool._supply.browser._processes[victim].pid, 9)
+        while pool._supply.browser.alive:
+            await asyncio.sleep(0.02)
+        assert (await pool.pdf("x", PdfOptions(), deadline=deadline)).pages == 1
+    await pool.close()
+
+with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+    runner.run(main())
+"""
+
+
+async def test_kills_are_survived_on_uvloop_too() -> None:
+    """That event loop has other errors for what is gone; the pool goes on all the same."""
+    pytest.importorskip("uvloop")
+    process = await asyncio.create_subprocess_exec(sys.executable, "-c", UVLOOP)
+    assert await process.wait() == 0
 
 
 async def test_a_document_that_takes_too_much_memory_ends_its_job() -> None:
