@@ -100,6 +100,8 @@ class Browser:
         self.alive = True
         self._browser.on("disconnected", lambda _: self._end_of_life())
         await self._watch_processes(self._browser)
+        for page in self._default.pages:  # it opens with one, which costs a process
+            await page.close()
 
     async def _watch_processes(self, browser: async_api.Browser) -> None:
         """Notice the end of Chromium and of its driver, which tells nobody when it is killed."""

@@ -24,8 +24,10 @@ class BrowserFolder:
 
     def __init__(self) -> None:
         self.path = Path(tempfile.mkdtemp(prefix=PREFIX))
-        self._lock: int | None = os.open(self.path / _LOCK, os.O_CREAT | os.O_RDWR, 0o600)
+        fresh = self.path / "lock.new"
+        self._lock: int | None = os.open(fresh, os.O_CREAT | os.O_RDWR, 0o600)
         fcntl.flock(self._lock, fcntl.LOCK_EX)
+        fresh.rename(self.path / _LOCK)  # a sweep never meets it unlocked
 
     async def remove(self) -> None:
         """Delete the folder with everything in it."""
