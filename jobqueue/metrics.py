@@ -47,6 +47,7 @@ BROWSER_RESTARTS = Counter("jobqueue_browser_restarts", "Browsers replaced, by r
 BROWSER_SANDBOX = Gauge(
     "jobqueue_browser_sandbox",
     "1 where Chromium runs in its own sandbox, 0 where it does not.",
+    ["lane"],  # with a label there is no sample where no browser runs
     multiprocess_mode="livemin",
 )
 UPLOAD = Histogram("jobqueue_upload_seconds", "Time to store one document.", buckets=_FAST)

@@ -112,7 +112,7 @@ class RenderPool:
             page = await self._first_page_unsandboxed()
         if mode == "auto" and not self.sandboxed:
             _log.warning("browser_not_sandboxed", reason=reason)
-        metrics.BROWSER_SANDBOX.set(self.sandboxed)
+        metrics.BROWSER_SANDBOX.labels("static").set(self.sandboxed)
         return page
 
     async def _first_page_unsandboxed(self) -> WarmPage:

@@ -33,9 +33,9 @@ from jobqueue.worker.worker import Worker
 DEFAULT_PORTS = {"api": 8080, "worker": 9101, "reaper": 9102}
 """Where a process listens whose port is not set: at the port of its first role in this order."""
 
-REPORTS_PER_BROWSER_SLOT = 2
-"""Reports at work for each that the browser prints: while one prints, the next is filled and the
-last one stored, so that the browser waits for neither. With a concurrency of 1 it is one."""
+REPORTS_PER_BROWSER_SLOT = 3
+"""Reports at work for each that the browser prints: while one prints, another is filled and another
+stored, so that the browser waits for neither. With a concurrency of 1 it is one."""
 
 VERSION = version("jobqueue")
 

@@ -125,7 +125,7 @@ async def test_the_sandbox_is_used_where_it_works(mode: str) -> None:
         assert browser is not None
         switched_off = "--no-sandbox" in command_line(browser._processes[0].pid)
         assert pool.sandboxed is not switched_off
-        assert metrics.BROWSER_SANDBOX._value.get() == pool.sandboxed
+        assert metrics.BROWSER_SANDBOX.labels("static")._value.get() == pool.sandboxed
         assert pool.version is not None
         assert int(pool.version.split(".")[0]) > 100
         if mode == "off" or IS_ROOT:
