@@ -1,6 +1,9 @@
 """The whole way of a report: a service is started, a job submitted, its PDF downloaded."""
 
 import asyncio
+import os
+import shutil
+import sys
 import tempfile
 from contextlib import AsyncExitStack
 from pathlib import Path
@@ -33,10 +36,10 @@ TIMEOUT = 60.0
 
 NEXT = """\
 To go on:
-  jobqueue serve                 run the service (leave it running)
-  jobqueue submit report-generation --template {template} \\
+  {jobqueue} serve      run the service (leave it running)
+  {jobqueue} submit report-generation --template {template} \\
       --data @{data} --wait --out invoice.pdf
-  jobqueue check                 what of this machine the service can use"""
+  {jobqueue} check      what of this machine the service can use"""
 
 
 def demonstrate(out: Path, laps: Laps) -> Exit:
@@ -81,7 +84,8 @@ async def _run(settings: Settings, out: Path, laps: Laps) -> Exit:
         laps.done("stopped all that was started")
     laps.all_done()
     show.put(Text.assemble("\n", (str(pdf), "bold green"), f": {describe(job['result'])}\n"))
-    click.echo(NEXT.format(template=TEMPLATE, data=pdf.with_suffix(".json")))
+    data = pdf.with_suffix(".json")
+    click.echo(NEXT.format(jobqueue=_this_command(), template=TEMPLATE, data=data))
     return Exit.OK
 
 
@@ -95,3 +99,9 @@ def _prepare(out: Path, data: object) -> Path:
     pdf = out / f"{TEMPLATE}.pdf"
     pdf.with_suffix(".json").write_bytes(msgspec.json.format(msgspec.json.encode(data), indent=2))
     return pdf
+
+
+def _this_command() -> str:
+    """What to type for this program: its name where it is on the PATH, else where it is."""
+    called = Path(sys.argv[0])
+    return called.name if shutil.which(called.name) else os.path.relpath(called)
