@@ -84,8 +84,8 @@ async def _run(settings: Settings, out: Path, laps: Laps) -> Exit:
         laps.done("stopped all that was started")
     laps.all_done()
     show.put(Text.assemble("\n", (str(pdf), "bold green"), f": {describe(job['result'])}\n"))
-    data = pdf.with_suffix(".json")
-    click.echo(NEXT.format(jobqueue=_this_command(), template=TEMPLATE, data=data))
+    sample = pdf.with_suffix(".json")
+    click.echo(NEXT.format(jobqueue=_this_command(), template=TEMPLATE, data=sample))
     return Exit.OK
 
 
@@ -103,5 +103,7 @@ def _prepare(out: Path, data: object) -> Path:
 
 def _this_command() -> str:
     """What to type for this program: its name where it is on the PATH, else where it is."""
-    called = Path(sys.argv[0])
-    return called.name if shutil.which(called.name) else os.path.relpath(called)
+    installed = Path(sys.executable).with_name("jobqueue")
+    if shutil.which(installed.name) or not installed.exists():
+        return installed.name
+    return min(os.path.relpath(installed), str(installed), key=len)
