@@ -13,10 +13,7 @@ from .support.redis import redis_server
 @pytest.fixture(scope="session")
 def redis_url() -> Iterator[str]:
     """A private Redis on a unix socket (in a short path: socket names are limited)."""
-    with (
-        tempfile.TemporaryDirectory(prefix="jq-") as folder,
-        redis_server(Path(folder), "--enable-debug-command", "yes") as url,
-    ):
+    with tempfile.TemporaryDirectory(prefix="jq-") as folder, redis_server(Path(folder)) as url:
         yield url
 
 

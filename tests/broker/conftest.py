@@ -1,16 +1,28 @@
 """A broker on the tests' Redis, checked after each test for what must always hold."""
 
+import tempfile
 from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
 
 import pytest
 import redis
 
 from jobqueue.broker.broker import Broker, Connections, Consumer
 from jobqueue.settings import RetentionSettings
-from tests.support.redis import RedisClient
+from tests.support.redis import RedisClient, redis_server
 
 from .helpers import QUEUE, prefix_of
 from .invariants import violations
+
+
+@pytest.fixture(scope="session")
+def redis_url() -> Iterator[str]:
+    """A Redis of the broker's tests alone: they look at all of it, and empty it."""
+    with (
+        tempfile.TemporaryDirectory(prefix="jq-") as folder,
+        redis_server(Path(folder), "--enable-debug-command", "yes") as url,
+    ):
+        yield url
 
 
 @pytest.fixture
@@ -27,7 +39,9 @@ async def broker(redis_url: str, namespace: str, client: RedisClient) -> AsyncIt
     broker = Broker(connections, namespace=namespace, retention=RetentionSettings())
     yield broker
     await broker.close()
-    assert violations(client, prefix_of(namespace)) == []
+    wrong = violations(client, prefix_of(namespace))
+    client.flushall()
+    assert wrong == []
 
 
 @pytest.fixture

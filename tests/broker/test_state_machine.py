@@ -189,6 +189,7 @@ class Lives(RuleBasedStateMachine):
             self._drain()
         finally:
             self.run_(self.broker.close())
+            self.client.flushall()
             self.client.close()
             self.loop.close()
 
