@@ -8,7 +8,7 @@ from jobqueue.ids import split_job_id
 
 KEY_PREFIX = "reports"
 
-_KEY = re.compile(rf"{KEY_PREFIX}/([^/]+)/[^/]+\.pdf")
+_KEY = re.compile(rf"{KEY_PREFIX}/([^/.]+)\.[^/.]+\.pdf")
 
 
 class _Pointer(msgspec.Struct, frozen=True):
@@ -16,8 +16,11 @@ class _Pointer(msgspec.Struct, frozen=True):
 
 
 def document_key(job_id: str, token: str) -> str:
-    """The key under which the delivery of this token stores its document."""
-    return f"{KEY_PREFIX}/{job_id}/{token}.pdf"
+    """The key under which the delivery of this token stores its document.
+
+    Without a folder for each job: on a disk that would be one more write to wait for.
+    """
+    return f"{KEY_PREFIX}/{job_id}.{token}.pdf"
 
 
 def job_of_document(key: str) -> str | None:

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from jobqueue.client import Client
-from jobqueue.jobs.report_documents import KEY_PREFIX
+from jobqueue.jobs.report_documents import KEY_PREFIX, job_of_document
 from jobqueue.jobs.report_generation import NAME, QUEUE
 from jobqueue.logs import configure_logging
 from jobqueue.service import running_service
@@ -91,7 +91,7 @@ class Reports:
         await storage.start()
         try:
             async with storage.list(f"{KEY_PREFIX}/") as objects:
-                return Counter([stored.key.split("/")[1] async for stored in objects])
+                return Counter([str(job_of_document(stored.key)) async for stored in objects])
         finally:
             await storage.close()
 

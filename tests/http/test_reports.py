@@ -32,7 +32,7 @@ async def store_report(
     """A completed report job with a document in the storage: its id, and the document's key."""
     job_id = (await service.post(GENERATE, HTML)).json()["id"]
     job = await service.start("reports")
-    key = f"reports/{job.id}/{job.token}.pdf"
+    key = f"reports/{job.id}.{job.token}.pdf"
 
     async def chunks() -> AsyncIterator[bytes]:
         for start in range(0, size, len(PDF)):

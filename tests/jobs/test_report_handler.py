@@ -90,7 +90,7 @@ async def test_a_template_becomes_a_stored_document(attempt: Attempt, storage: S
     document = await stored(storage, result.key)
     assert result == ReportResult(
         document=f"/api/v1/reports/{JOB_ID}",
-        key=f"reports/{JOB_ID}/t0.pdf",
+        key=f"reports/{JOB_ID}.t0.pdf",
         filename="Invoice 2024-0117.pdf",
         content_type="application/pdf",
         bytes=len(document),

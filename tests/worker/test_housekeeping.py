@@ -266,9 +266,9 @@ async def test_the_reaper_role_keeps_house(
     [
         *FOREIGN,
         f"reports/not-an-id/{TOKEN}.pdf",
-        f"reports/{JOB}/{TOKEN}.txt",
-        f"reports/{JOB}/deeper/{TOKEN}.pdf",
-        f"old/reports/{JOB}/{TOKEN}.pdf",
+        f"reports/{JOB}.{TOKEN}.txt",
+        f"reports/deeper/{JOB}.{TOKEN}.pdf",
+        f"old/reports/{JOB}.{TOKEN}.pdf",
     ],
 )
 def test_only_documents_of_jobs_are_ours(key: str) -> None:
