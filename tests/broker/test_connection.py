@@ -18,6 +18,7 @@ from jobqueue.model import Outcome, Settled, State
 from jobqueue.settings import RetentionSettings
 from tests.support.proxy import LossyProxy, lossy_proxy
 from tests.support.redis import RedisClient, redis_server
+from tests.support.wait import eventually
 
 from .helpers import QUEUE, claim, claim_one, counts, enqueue, new_job, settle
 
@@ -92,12 +93,12 @@ async def test_a_verdict_whose_answer_is_lost_counts_once(lossy: Broker, proxy: 
 
 
 async def test_a_delivery_whose_answer_is_lost_is_in_the_inbox(
-    lossy: Broker, proxy: LossyProxy, broker: Broker
+    lossy: Broker, proxy: LossyProxy, broker: Broker, client: RedisClient
 ) -> None:
     """The blocking call broke after Redis had moved the job: the next claim starts it."""
     consumer = await lossy.consumer(QUEUE, worker_id="w1", lease=15)
     waiting = asyncio.create_task(consumer.wait(2))
-    await asyncio.sleep(0.05)
+    await eventually(lambda: client.info("clients")["blocked_clients"] == 1)
     proxy.lose_replies(1)
     await enqueue(broker)
     with pytest.raises(RedisUnavailable):
