@@ -19,7 +19,7 @@ local FIELDS = {'state', 'lane', 'attempt', 'deliveries', 'crashes', 'run_at', '
 
 local jobs = {} -- what this call answers
 local taken = {} -- ids
-local looked, dropped = 0, 0
+local looked = 0 -- entries looked at so far
 
 local function add_job(id, spec, status, deliveries)
   jobs[#jobs + 1] = id
@@ -64,8 +64,6 @@ local function look_at(ids, lane)
     if status and (status[1] or 'queued') == 'queued' and (not lane or lane == home) then
       met[id] = true
       candidates[#candidates + 1] = {id, spec, status, home}
-    else
-      dropped = dropped + 1
     end
   end
 end
