@@ -73,5 +73,12 @@ def blame_size(memory: int) -> Unrecoverable:
     )
 
 
+def document_too_large(limit: int) -> Unrecoverable:
+    """What to raise when a PDF has more than `limit` bytes."""
+    return Unrecoverable(
+        DOCUMENT_TOO_LARGE, f"the document has more than the {limit} bytes that are allowed"
+    )
+
+
 def _summary(error: Exception) -> str:
     return str(error).partition("\n")[0].strip()[:_MESSAGE_LENGTH]

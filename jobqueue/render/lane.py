@@ -7,7 +7,7 @@ from jobqueue.render.failures import BrowserLost, RenderTimeout
 from jobqueue.render.page import WarmPage
 from jobqueue.render.supply import PageSupply
 
-MAX_PAGE_RENDERS = 150
+MAX_PAGE_RENDERS = 1000
 """Documents after which a page is replaced: its renderer grows by 0.8 MB with each."""
 
 

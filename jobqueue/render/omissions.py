@@ -41,32 +41,48 @@ _NOTABLE = (
     "<audio",
     "<base",
     "<embed",
+    "<feimage",
     "<frame",
     "<iframe",
     "<image",
     "<img",
+    "<input",
     "<link",
     "<object",
     "<picture",
     "<portal",
     "<script",
+    "<use",
     "<video",
+    "@import",
+    "image-set(",
+    "src(",
+    "url(",
+)
+_NOTABLE_TEXT = re.compile(
+    r"\bbackground\s*="
+    # an escape that spells a letter: with some, the last four above are written in another way
+    r"|\\(?:0{0,4}[4-7][\da-f](?![\da-f])|[g-z])"
 )
 _META_CHARSET = '<meta charset="utf-8">'
 
 
 def is_plain(html: str) -> bool:
-    """Whether a document has nothing that the functions below look for; ten times faster."""
+    """Whether a document refers to nothing and leaves nothing behind.
+
+    It is complete as soon as it is parsed, and the functions below find nothing in it;
+    this look is ten times faster than theirs.
+    """
     lowered = html.lower()
     if lowered.count("<meta") != lowered.count(_META_CHARSET):
         return False
-    return not any(tag in lowered for tag in _NOTABLE)
+    return not (any(mark in lowered for mark in _NOTABLE) or _NOTABLE_TEXT.search(lowered))
 
 
 def leaves_traces(html: str) -> bool:
     """Whether the page must be cleaned before another document is put into it.
 
-    `set_content` keeps the page's Document, and with it what a `<meta>` or `<base>`
+    The page keeps its Document, and with it what a `<meta>` or `<base>`
     has set: content security policy, language, colour scheme, base address,
     refresh. Frames and linked resources may still be loading. Tag names cannot be
     written in another way, so that a search of the text finds all of them.

@@ -2,8 +2,8 @@
 
 import asyncio
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
 
 import structlog
 from playwright import async_api
@@ -14,7 +14,8 @@ from jobqueue.render import omissions
 from jobqueue.render.browser import Browser
 from jobqueue.render.failures import RENDER_FAILED, blame_chromium, blame_options, blame_size
 from jobqueue.render.options import PdfOptions
-from jobqueue.render.printing import print_arguments
+from jobqueue.render.printing import print_parameters
+from jobqueue.render.tab import Tab
 
 LANE = "static"
 
@@ -33,6 +34,7 @@ MAX_FAILED = 100
 _log = structlog.get_logger(__name__)
 
 _FIRST = "<!doctype html><meta charset=utf-8><p>ready"
+_FIRST_LIMIT = 1024 * 1024
 _LEADS_AWAY = "the document leads to another address by itself (meta refresh)"
 _BROKEN_IMAGES = f"""() => [...document.querySelectorAll('img, image')].filter(
     i => i instanceof HTMLImageElement ? i.complete && !i.naturalWidth : !i.href.baseVal
@@ -54,7 +56,11 @@ class WarmPage:
     """
 
     def __init__(
-        self, browser: Browser, context: async_api.BrowserContext, page: async_api.Page
+        self,
+        browser: Browser,
+        context: async_api.BrowserContext,
+        page: async_api.Page,
+        tab: Tab,
     ) -> None:
         self.renders = 0
         self.spoiled = False
@@ -63,7 +69,9 @@ class WarmPage:
         self._browser = browser
         self._context = context
         self._page = page
+        self._tab = tab
         self._lent = False
+        self._printing: asyncio.Timeout | None = None
         self._moved = False
         self._memory_kills = 0
         self._crashed = asyncio.Event()
@@ -84,16 +92,19 @@ class WarmPage:
         async with asyncio.timeout(OPEN_DEADLINE):
             context = await browser.new_context()
             try:
-                page = cls(browser, context, await context.new_page())
-                await page._page.set_content(_FIRST)
-                await page._page.pdf()
+                page = await context.new_page()
+                tab = await Tab.of(page)
+                await tab.load(_FIRST, waits=True)
+                await tab.print({}, limit=_FIRST_LIMIT)
             except BaseException:
                 await _close(context)
                 raise
-        return page
+        return cls(browser, context, page, tab)
 
     def _notice_loss(self) -> None:
         self._crashed.set()
+        if self._printing is not None:  # Chromium never answers a call that it crashed in
+            self._printing.reschedule(0)
         self._spoil()
 
     def _notice_request(self, _: async_api.Request) -> None:
@@ -122,11 +133,18 @@ class WarmPage:
         """Mark the page as used by no job."""
         self._lent = False
 
-    async def print(self, html: str, options: PdfOptions) -> tuple[bytes, tuple[str, ...]]:
+    async def print(
+        self, html: str, options: PdfOptions, *, limit: int
+    ) -> tuple[bytes, tuple[str, ...]]:
         """The PDF of `html` and what was left out of it; the page must be lent.
 
+        Args:
+            html: the document.
+            options: how to print it.
+            limit: bytes that the PDF may have.
+
         Raises:
-            Unrecoverable: the document cannot be printed with these options.
+            Unrecoverable: the document cannot be printed with these options, or not so small.
             BrowserLost, PrintingFailed: another try may succeed.
         """
         self._failed.clear()
@@ -135,11 +153,15 @@ class WarmPage:
         plain = omissions.is_plain(html)
         self.has_traces = not plain and omissions.leaves_traces(html)
         try:
-            with _measured("load"):
-                await self._page.set_content(html, timeout=0)
-            broken = [] if plain else await self._broken_images(html)
-            with _measured("print"):
-                pdf = await self._page.pdf(**print_arguments(options))
+            async with self._until_lost():
+                with _measured("load"):
+                    await self._tab.load(html, waits=not plain)
+                broken = [] if plain else await self._broken_images(html)
+                with _measured("print"):
+                    pdf = await self._tab.print(print_parameters(options), limit=limit)
+        except Unrecoverable:
+            self.spoiled = True
+            raise
         except Exception as error:
             self.spoiled = True
             raise await self._explain(error, options) from error
@@ -154,6 +176,15 @@ class WarmPage:
         if plain and not self._failed:
             return pdf, ()
         return pdf, omissions.list_omissions(html, failed=self._failed, broken_images=broken)
+
+    @asynccontextmanager
+    async def _until_lost(self) -> AsyncIterator[None]:
+        """Raise TimeoutError inside as soon as the page is lost."""
+        try:
+            async with asyncio.timeout(0 if self._crashed.is_set() else None) as self._printing:
+                yield
+        finally:
+            self._printing = None
 
     async def _broken_images(self, html: str) -> list[str]:
         if not omissions.shows_images(html):

@@ -12,10 +12,10 @@ import structlog
 from playwright import async_api
 
 from jobqueue import metrics
-from jobqueue.errors import SettingsError, Unrecoverable
+from jobqueue.errors import SettingsError
 from jobqueue.render.browser import Browser
 from jobqueue.render.chromium import HOW_TO_INSTALL, DeadProxy, find_chromium
-from jobqueue.render.failures import DOCUMENT_TOO_LARGE, RenderTimeout
+from jobqueue.render.failures import RenderTimeout
 from jobqueue.render.folder import sweep
 from jobqueue.render.lane import MAX_PAGE_RENDERS, Lane
 from jobqueue.render.memory import INTERVAL, MAX_RENDERER
@@ -186,16 +186,13 @@ class RenderPool:
         async with self._page(deadline) as page:
             try:
                 async with asyncio.timeout_at(deadline):
-                    data, warnings = await page.print(html, options)
+                    data, warnings = await page.print(
+                        html, options, limit=self._limits.document
+                    )
             except TimeoutError:
                 raise RenderTimeout(
                     "the document was not rendered in time: make it smaller or allow more time"
                 ) from None
-        if len(data) > self._limits.document:
-            raise Unrecoverable(
-                DOCUMENT_TOO_LARGE,
-                f"the document has {len(data)} bytes, {self._limits.document} are allowed",
-            )
         return RenderedPdf(data=data, pages=count_pages(data), warnings=warnings)
 
     @asynccontextmanager

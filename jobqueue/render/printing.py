@@ -1,4 +1,4 @@
-"""Turning options into the arguments of Chromium's print call."""
+"""Turning options into the parameters of Chromium's print call."""
 
 from typing import Any
 
@@ -16,32 +16,31 @@ _NOTHING = "<span></span>"
 """Instead of the date and address that Chromium prints where a band is not given."""
 
 
-def print_arguments(options: PdfOptions) -> dict[str, Any]:
-    """The keyword arguments of Playwright's `page.pdf` for `options`."""
+def print_parameters(options: PdfOptions) -> dict[str, Any]:
+    """The parameters of Chromium's `Page.printToPDF` for `options`; lengths are inches."""
     width, height = FORMATS[options.format or DEFAULT_FORMAT]
     if options.paper_width is not None and options.paper_height is not None:
         width, height = options.paper_width, options.paper_height
-    arguments: dict[str, Any] = {
-        "width": f"{width:.4f}in",
-        "height": f"{height:.4f}in",
+    parameters: dict[str, Any] = {
+        "paperWidth": width,
+        "paperHeight": height,
         "landscape": options.landscape,
-        "margin": {
-            "top": f"{options.margin_top:.4f}in",
-            "right": f"{options.margin_right:.4f}in",
-            "bottom": f"{options.margin_bottom:.4f}in",
-            "left": f"{options.margin_left:.4f}in",
-        },
+        "marginTop": options.margin_top,
+        "marginRight": options.margin_right,
+        "marginBottom": options.margin_bottom,
+        "marginLeft": options.margin_left,
         "scale": options.scale,
-        "prefer_css_page_size": options.prefer_css_page_size,
-        "print_background": options.print_background,
+        "preferCSSPageSize": options.prefer_css_page_size,
+        "printBackground": options.print_background,
+        "generateTaggedPDF": False,
     }
     if options.page_ranges is not None:
-        arguments["page_ranges"] = options.page_ranges
+        parameters["pageRanges"] = options.page_ranges
     if options.header_html is not None or options.footer_html is not None:
-        arguments["display_header_footer"] = True
-        arguments["header_template"] = _band(options.header_html, options)
-        arguments["footer_template"] = _band(options.footer_html, options)
-    return arguments
+        parameters["displayHeaderFooter"] = True
+        parameters["headerTemplate"] = _band(options.header_html, options)
+        parameters["footerTemplate"] = _band(options.footer_html, options)
+    return parameters
 
 
 def _band(html: str | None, options: PdfOptions) -> str:

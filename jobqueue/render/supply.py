@@ -9,7 +9,7 @@ from jobqueue import metrics
 from jobqueue.render.browser import Browser
 from jobqueue.render.page import WarmPage
 
-MAX_BROWSER_RENDERS = 1000
+MAX_BROWSER_RENDERS = 10_000
 """Documents after which a browser is replaced: what it leaks stays small."""
 
 _FIRST_PAUSE = 0.2

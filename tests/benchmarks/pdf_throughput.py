@@ -22,7 +22,6 @@ import uvloop
 
 from jobqueue.render.chromium import HOW_TO_INSTALL, find_chromium
 from jobqueue.render.options import PdfOptions
-from jobqueue.render.printing import print_arguments
 from jobqueue.render.templates import Templates
 from jobqueue.settings import RenderSettings
 from tests.benchmarks._invoices import Invoice, load_invoices
@@ -69,7 +68,7 @@ async def measure(invoices: list[Invoice], *, rounds: int, chromium: Path) -> Re
     plain_rates = []
     with tempfile.TemporaryDirectory(prefix="jq-bench-") as folder:
         async with (
-            plain_printer(chromium, pages=cores, arguments=print_arguments(options)) as plain,
+            plain_printer(chromium, pages=cores, options=options) as plain,
             running_system(Path(folder), chromium, cores) as system,
         ):
             await plain.rate(documents[:WARM_UP])

@@ -137,7 +137,7 @@ async def test_a_document_over_the_limit_ends_its_job() -> None:
     pool = RenderPool(RenderSettings(slots=1), LimitSettings(document=1000))
     await pool.start()
     try:
-        with pytest.raises(Unrecoverable, match="1000 are allowed") as caught:
+        with pytest.raises(Unrecoverable, match="more than the 1000 bytes") as caught:
             await pdf_of(pool, PAGES)
         assert caught.value.code == "document_too_large"
     finally:
