@@ -1,7 +1,6 @@
 """One Chromium with its driver and its folder: started together, ended together."""
 
 import asyncio
-from collections.abc import Callable
 from pathlib import Path
 
 import structlog
@@ -9,6 +8,7 @@ from playwright import async_api
 
 from jobqueue.render.chromium import FLAGS, environment
 from jobqueue.render.folder import BrowserFolder
+from jobqueue.render.loss import Loss
 from jobqueue.render.memory import end_large_processes
 from jobqueue.render.process import Process, child_above
 
@@ -30,6 +30,7 @@ class Browser:
     Each has a driver process of its own, so that the end of either is the end of both.
 
     Attributes:
+        loss: its end, whoever brought it about.
         version: of Chromium, e.g. `156.0.8078.79`.
         sandboxed: whether Chromium's processes run in its sandbox.
         renders: documents printed so far.
@@ -43,13 +44,12 @@ class Browser:
         self.memory_kills = 0
         self.version = ""
         self.renders = 0
-        self.alive = False
+        self.loss = Loss()
         self._folder = folder
         self._playwright: async_api.Playwright | None = None
         self._default: async_api.BrowserContext | None = None
         self._browser: async_api.Browser | None = None
         self._processes: list[Process] = []
-        self._mourners: set[Callable[[], None]] = set()
 
     @classmethod
     async def launch(
@@ -97,8 +97,7 @@ class Browser:
         if self._browser is None:
             raise async_api.Error("this version of Playwright gives no access to the browser")
         self.version = self._browser.version
-        self.alive = True
-        self._browser.on("disconnected", lambda _: self._end_of_life())
+        self._browser.on("disconnected", lambda _: self.loss.happen())
         await self._watch_processes(self._browser)
         for page in self._default.pages:  # it opens with one, which costs a process
             await page.close()
@@ -111,22 +110,17 @@ class Browser:
         pid = next(info["id"] for info in answer["processInfo"] if info["type"] == "browser")
         for each in (pid, child_above(pid)):
             if each is not None:
-                self._processes.append(Process(each, self._end_of_life))
+                self._processes.append(Process(each, self.loss.happen))
 
-    def _end_of_life(self) -> None:
-        if self.alive:
-            self.alive = False
-            for mourner in list(self._mourners):
-                mourner()
+    @property
+    def alive(self) -> bool:
+        """Whether it can be used."""
+        return self._browser is not None and not self.loss.happened
 
     def hold_memory(self) -> None:
         """End renderers that are over the limit."""
-        if self.alive and self._processes:
+        if self._processes and not self.loss.happened:
             self.memory_kills += end_large_processes(self._processes[0].pid, self.memory_limit)
-
-    def condemn(self) -> None:
-        """Use this browser no more: it does not answer as it should."""
-        self._end_of_life()
 
     async def new_context(self) -> async_api.BrowserContext:
         """A context with nothing in it and JavaScript off."""
@@ -134,18 +128,9 @@ class Browser:
             raise async_api.Error("Chromium has been closed")
         return await self._browser.new_context(java_script_enabled=False, accept_downloads=False)
 
-    def add_mourner(self, callback: Callable[[], None]) -> None:
-        """Call `callback` when this browser ends."""
-        self._mourners.add(callback)
-
-    def remove_mourner(self, callback: Callable[[], None]) -> None:
-        """Undo `add_mourner`."""
-        self._mourners.discard(callback)
-
     async def close(self) -> None:
         """End Chromium and its driver, by force if need be, and remove their folder."""
-        self._mourners.clear()
-        self.alive = False
+        self.loss.happen()
         for step in (self._close_context, self._stop_driver):
             try:
                 async with asyncio.timeout(CLOSE_DEADLINE):

@@ -2,8 +2,8 @@
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import structlog
 from playwright import async_api
@@ -13,6 +13,7 @@ from jobqueue.errors import Unrecoverable
 from jobqueue.render import omissions
 from jobqueue.render.browser import Browser
 from jobqueue.render.failures import RENDER_FAILED, blame_chromium, blame_options, blame_size
+from jobqueue.render.loss import Loss
 from jobqueue.render.options import PdfOptions
 from jobqueue.render.printing import print_parameters
 from jobqueue.render.tab import Tab
@@ -27,6 +28,10 @@ CLEAN_DEADLINE = 5.0
 
 CRASH_NEWS = 0.5
 """Seconds to wait for the news of a crash after an error that may stem from one."""
+
+LONG = 1.0
+"""Seconds of rendering after which a page is worn. A renderer keeps most of the memory that
+a large document took, up to 400 MB a second, and the next large one would be blamed for it."""
 
 MAX_FAILED = 100
 """Addresses remembered of what did not load; a document may name any number."""
@@ -50,6 +55,7 @@ class WarmPage:
 
     Attributes:
         renders: documents printed so far.
+        worn: set when the page should not get another document.
         spoiled: set when the page must not get another document.
         has_traces: set when the page must be cleaned before the next document.
         needs_care: set when the page's keeper shall look after it.
@@ -61,8 +67,10 @@ class WarmPage:
         context: async_api.BrowserContext,
         page: async_api.Page,
         tab: Tab,
+        loss: Loss,
     ) -> None:
         self.renders = 0
+        self.worn = False
         self.spoiled = False
         self.has_traces = False
         self.needs_care = asyncio.Event()
@@ -71,16 +79,15 @@ class WarmPage:
         self._page = page
         self._tab = tab
         self._lent = False
-        self._printing: asyncio.Timeout | None = None
         self._moved = False
         self._memory_kills = 0
-        self._crashed = asyncio.Event()
+        self._loss = loss
         self._failed: list[str] = []
-        page.on("crash", lambda _: self._notice_loss())
         page.on("request", self._notice_request)
         page.on("requestfailed", self._notice_failure)
         page.on("framenavigated", self._notice_navigation)
-        browser.add_mourner(self._notice_loss)
+        browser.loss.tell(self._loss.happen)
+        self._loss.tell(self._spoil)
 
     @classmethod
     async def open(cls, browser: Browser) -> "WarmPage":
@@ -89,23 +96,19 @@ class WarmPage:
         Raises:
             async_api.Error, TimeoutError: the browser gives none.
         """
-        async with asyncio.timeout(OPEN_DEADLINE):
+        async with asyncio.timeout(OPEN_DEADLINE), browser.loss.interrupts():
             context = await browser.new_context()
             try:
-                page = await context.new_page()
-                tab = await Tab.of(page)
-                await tab.load(_FIRST, waits=True)
-                await tab.print({}, limit=_FIRST_LIMIT)
+                loss = _crash_in(context)
+                async with loss.interrupts():
+                    page = await context.new_page()
+                    tab = await Tab.of(page)
+                    await tab.load(_FIRST, waits=True)
+                    await tab.print({}, limit=_FIRST_LIMIT)
             except BaseException:
-                await _close(context)
+                await _close(browser, context)
                 raise
-        return cls(browser, context, page, tab)
-
-    def _notice_loss(self) -> None:
-        self._crashed.set()
-        if self._printing is not None:  # Chromium never answers a call that it crashed in
-            self._printing.reschedule(0)
-        self._spoil()
+        return cls(browser, context, page, tab, loss)
 
     def _notice_request(self, _: async_api.Request) -> None:
         self.has_traces = True
@@ -150,10 +153,11 @@ class WarmPage:
         self._failed.clear()
         self._moved = False
         self._memory_kills = self._browser.memory_kills
+        started = time.perf_counter()
         plain = omissions.is_plain(html)
         self.has_traces = not plain and omissions.leaves_traces(html)
         try:
-            async with self._until_lost():
+            async with self._loss.interrupts():
                 with _measured("load"):
                     await self._tab.load(html, waits=not plain)
                 broken = [] if plain else await self._broken_images(html)
@@ -168,6 +172,7 @@ class WarmPage:
         except BaseException:
             self.spoiled = True  # a print that was given up goes on inside
             raise
+        self.worn = time.perf_counter() - started > LONG
         self.renders += 1
         self._browser.renders += 1
         if self._moved:
@@ -176,15 +181,6 @@ class WarmPage:
         if plain and not self._failed:
             return pdf, ()
         return pdf, omissions.list_omissions(html, failed=self._failed, broken_images=broken)
-
-    @asynccontextmanager
-    async def _until_lost(self) -> AsyncIterator[None]:
-        """Raise TimeoutError inside as soon as the page is lost."""
-        try:
-            async with asyncio.timeout(0 if self._crashed.is_set() else None) as self._printing:
-                yield
-        finally:
-            self._printing = None
 
     async def _broken_images(self, html: str) -> list[str]:
         if not omissions.shows_images(html):
@@ -199,13 +195,13 @@ class WarmPage:
             return wrong_options
         try:
             async with asyncio.timeout(CRASH_NEWS):
-                await self._crashed.wait()
+                await self._loss.wait()
         except TimeoutError:
             if self._moved:
                 return Unrecoverable(RENDER_FAILED, _LEADS_AWAY)
         if self._browser.memory_kills > self._memory_kills:
             return blame_size(self._browser.memory_limit)
-        return blame_chromium(error, options, crashed=self._crashed.is_set())
+        return blame_chromium(error, options, crashed=self._loss.happened)
 
     async def clean(self) -> None:
         """Empty the page, when its last document may have left something in it."""
@@ -219,14 +215,23 @@ class WarmPage:
         self.has_traces = False
 
     async def close(self) -> None:
-        """Close the page, whatever still runs in it; condemns a browser that does not do it."""
-        self._browser.remove_mourner(self._notice_loss)
-        if not await _close(self._context):
-            self._browser.condemn()
+        """Close the page, whatever still runs in it; a browser that does not do it is lost."""
+        self._browser.loss.forget(self._loss.happen)
+        if not await _close(self._browser, self._context):
+            self._browser.loss.happen()
 
 
-async def _close(context: async_api.BrowserContext) -> bool:
-    """Close a context within its deadline; whether that was possible."""
+def _crash_in(context: async_api.BrowserContext) -> Loss:
+    """The crash of the page that will be opened in `context`, heard of from its first moment."""
+    loss = Loss()
+    context.on("page", lambda page: page.on("crash", lambda _: loss.happen()))
+    return loss
+
+
+async def _close(browser: Browser, context: async_api.BrowserContext) -> bool:
+    """Close a context within its deadline, unless it has gone with its browser; whether it is."""
+    if browser.loss.happened:
+        return True
     try:
         async with asyncio.timeout(CLEAN_DEADLINE):
             await context.close()

@@ -186,9 +186,7 @@ class RenderPool:
         async with self._page(deadline) as page:
             try:
                 async with asyncio.timeout_at(deadline):
-                    data, warnings = await page.print(
-                        html, options, limit=self._limits.document
-                    )
+                    data, warnings = await page.print(html, options, limit=self._limits.document)
             except TimeoutError:
                 raise RenderTimeout(
                     "the document was not rendered in time: make it smaller or allow more time"

@@ -18,6 +18,10 @@ from jobqueue.render.failures import document_too_large
 CHUNK = 1024 * 1024
 """Bytes fetched at once: most documents come in one piece."""
 
+SHORT = CHUNK // 2
+"""A chunk of fewer bytes is the last. Chromium makes any chunk a few bytes shorter, lest it
+split a character, and says that it was the last one only when it is asked for another."""
+
 
 class Tab:
     """The DevTools session of a page. Make one with `of`."""
@@ -79,5 +83,5 @@ class Tab:
             size += len(chunk)
             if size > limit:
                 raise document_too_large(limit)
-            if len(chunk) < CHUNK:
+            if len(chunk) < SHORT:
                 return b"".join(chunks)

@@ -12,7 +12,7 @@ from playwright.async_api import Page, async_playwright
 
 from jobqueue.render.chromium import FLAGS, DeadProxy, environment
 from jobqueue.render.options import PdfOptions
-from jobqueue.render.printing import print_parameters
+from tests.support.playwright_pdf import pdf_arguments
 
 
 class PlainPrinter:
@@ -42,21 +42,6 @@ class PlainPrinter:
             await page.pdf(**self._arguments)
 
 
-def pdf_arguments(options: PdfOptions) -> dict[str, Any]:
-    """The arguments of `page.pdf` that ask for what the render pool asks for."""
-    parameters = print_parameters(options)
-    sides = ("top", "right", "bottom", "left")
-    return {
-        "width": f"{parameters['paperWidth']}in",
-        "height": f"{parameters['paperHeight']}in",
-        "margin": {side: f"{parameters[f'margin{side.title()}']}in" for side in sides},
-        "landscape": options.landscape,
-        "scale": options.scale,
-        "prefer_css_page_size": options.prefer_css_page_size,
-        "print_background": options.print_background,
-    }
-
-
 @asynccontextmanager
 async def plain_printer(
     chromium: Path, *, pages: int, options: PdfOptions
@@ -71,5 +56,7 @@ async def plain_printer(
                 env=environment(Path(folder)),
             )
             contexts = [await browser.new_context(java_script_enabled=False) for _ in range(pages)]
-            yield PlainPrinter([await context.new_page() for context in contexts], pdf_arguments(options))
+            yield PlainPrinter(
+                [await context.new_page() for context in contexts], pdf_arguments(options)
+            )
             await browser.close()

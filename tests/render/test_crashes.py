@@ -8,13 +8,16 @@ import sys
 from collections.abc import Callable
 
 import pytest
+from playwright import async_api
 
 from jobqueue import metrics
 from jobqueue.errors import Unrecoverable
 from jobqueue.render.browser import Browser
 from jobqueue.render.failures import BrowserLost
 from jobqueue.render.options import PdfOptions
+from jobqueue.render.page import OPEN_DEADLINE
 from jobqueue.render.pool import RenderPool
+from jobqueue.render.tab import Tab
 from jobqueue.settings import LimitSettings, RenderSettings
 
 from .helpers import command_line, descendants, is_running, page_texts, soon, until
@@ -93,6 +96,26 @@ async def test_a_kill_between_jobs_is_not_noticed_by_any(
     await until(lambda: len(own_pool._lane._idle) == 1 and page not in own_pool._lane._idle)
     assert await text_of(own_pool, "next") == ["next"]
     assert restarts._value.get() - before == (0 if victims is renderers else 1)
+
+
+async def test_a_crash_while_a_page_opens_costs_no_more_than_another_try(
+    own_pool: RenderPool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Chromium leaves calls to a crashed page without an answer: nobody waits for one."""
+    tabs = []
+    tab_of = Tab.of
+
+    async def die_once(page: async_api.Page) -> Tab:
+        tabs.append(page)
+        if len(tabs) == 1:
+            kill(renderers(own_pool))
+        return await tab_of(page)
+
+    monkeypatch.setattr(Tab, "of", die_once)
+    kill(chromium(own_pool))
+    async with asyncio.timeout(OPEN_DEADLINE / 2):
+        await until(lambda: len(tabs) > 1)
+        assert await text_of(own_pool, "next") == ["next"]
 
 
 async def test_many_jobs_survive_repeated_kills(own_pool: RenderPool) -> None:

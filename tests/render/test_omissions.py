@@ -64,6 +64,32 @@ def test_a_plain_document_has_nothing_to_be_found(html: str) -> None:
         assert list_omissions(html, failed=[], broken_images=[]) == ()
 
 
+@pytest.mark.parametrize(
+    "html",
+    [
+        "<table background='data:,'>",
+        "<body background\n=x>",
+        "<p style='background: url(data:,)'>",
+        "<style>p { background: image-set('data:,' 1x) }</style>",
+        "<style>p { background: \\75rl(data:,) }</style>",
+        "<style>p { background: \\000055 rl(data:,) }</style>",
+        "<style>p { background: \\url(data:,) }</style>",
+        "<style>@import 'data:text/css,'</style>",
+        "<style>@\\69mport 'data:text/css,'</style>",
+        "<input type=image src='data:,'>",
+        "<svg><use href='data:,#a'></svg><svg><feImage href='data:,'></svg>",
+    ],
+)
+def test_a_document_that_refers_to_something_is_not_plain(html: str) -> None:
+    """It is printed when all of it has come, not as soon as it is read."""
+    assert not is_plain(html)
+
+
+def test_escapes_that_spell_no_letter_are_plain() -> None:
+    """Dashes and quotes in styles do not make a document slower."""
+    assert is_plain(r"<style>p::before { content: '\2014\a0 \201c' }</style>")
+
+
 def test_everything_left_out_is_told() -> None:
     """Scripts, failed addresses, broken images, relative styles and frames are listed."""
     html = (

@@ -7,6 +7,7 @@ import pytest
 
 from jobqueue import metrics
 from jobqueue.errors import Unrecoverable
+from jobqueue.render import page as page_module
 from jobqueue.render.failures import BrowserLost, RenderTimeout
 from jobqueue.render.options import PdfOptions
 from jobqueue.render.pool import RenderPool
@@ -221,6 +222,19 @@ async def test_pages_and_browsers_are_replaced_after_their_time() -> None:
         assert not first._folder.path.exists()
     finally:
         await pool.close()
+
+
+async def test_a_page_is_replaced_after_a_document_that_took_long(
+    own_pool: RenderPool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What a large document leaves in memory is not held against the next one."""
+    (first,) = own_pool._lane._idle
+    await pdf_of(own_pool, "short")
+    assert list(own_pool._lane._idle) == [first]
+    monkeypatch.setattr(page_module, "LONG", 0)
+    await pdf_of(own_pool, "long")
+    await until(lambda: bool(own_pool._lane._idle))
+    assert first not in own_pool._lane._idle
 
 
 async def test_close_leaves_nothing_behind() -> None:

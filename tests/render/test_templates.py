@@ -10,6 +10,7 @@ import pytest
 from jobqueue.errors import InvalidRequest, SettingsError, UnknownTemplate, Unrecoverable
 from jobqueue.render import templates as module
 from jobqueue.render.filters import money
+from jobqueue.render.omissions import is_plain
 from jobqueue.render.options import PdfOptions
 from jobqueue.render.templates import Templates
 
@@ -41,6 +42,13 @@ async def failure(folder: Path, html: str, data: dict[str, Any]) -> str:
         await render(folder, html, data)
     assert caught.value.code == "template_error"
     return str(caught.value)
+
+
+@pytest.mark.parametrize("name", Templates().names())
+async def test_documents_without_a_picture_are_plain(templates: Templates, name: str) -> None:
+    """Nothing in them must be waited for, so they are printed in the fastest way."""
+    data = {key: value for key, value in templates.sample(name).items() if key != "logo"}
+    assert is_plain(await templates.render(name, data, DEFAULT))
 
 
 @pytest.mark.parametrize("name", Templates().names())
