@@ -3,7 +3,7 @@
 import asyncio
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 import structlog
 from playwright import async_api
@@ -16,7 +16,7 @@ from jobqueue.render.failures import RENDER_FAILED, blame_chromium, blame_option
 from jobqueue.render.loss import Loss
 from jobqueue.render.options import PdfOptions
 from jobqueue.render.printing import print_parameters
-from jobqueue.render.tab import Tab
+from jobqueue.render.tab import PdfStream, Tab
 
 LANE = "static"
 
@@ -25,6 +25,9 @@ OPEN_DEADLINE = 15.0
 
 CLEAN_DEADLINE = 5.0
 """Seconds for a page to be emptied, or closed with whatever still runs in it."""
+
+FETCH_DEADLINE = 15.0
+"""Seconds that a page is kept for a document that is being fetched: the largest takes 5 s."""
 
 CRASH_NEWS = 0.5
 """Seconds to wait for the news of a crash after an error that may stem from one."""
@@ -104,7 +107,7 @@ class WarmPage:
                     page = await context.new_page()
                     tab = await Tab.of(page)
                     await tab.load(_FIRST, waits=True)
-                    await tab.print({}, limit=_FIRST_LIMIT)
+                    await (await tab.print({})).fetch(_FIRST_LIMIT)
             except BaseException:
                 await _close(browser, context)
                 raise
@@ -136,18 +139,11 @@ class WarmPage:
         """Mark the page as used by no job."""
         self._lent = False
 
-    async def print(
-        self, html: str, options: PdfOptions, *, limit: int
-    ) -> tuple[bytes, tuple[str, ...]]:
+    async def print(self, html: str, options: PdfOptions) -> tuple[PdfStream, tuple[str, ...]]:
         """The PDF of `html` and what was left out of it; the page must be lent.
 
-        Args:
-            html: the document.
-            options: how to print it.
-            limit: bytes that the PDF may have.
-
         Raises:
-            Unrecoverable: the document cannot be printed with these options, or not so small.
+            Unrecoverable: the document cannot be printed with these options.
             BrowserLost, PrintingFailed: another try may succeed.
         """
         self._failed.clear()
@@ -162,10 +158,7 @@ class WarmPage:
                     await self._tab.load(html, waits=not plain)
                 broken = [] if plain else await self._broken_images(html)
                 with _measured("print"):
-                    pdf = await self._tab.print(print_parameters(options), limit=limit)
-        except Unrecoverable:
-            self.spoiled = True
-            raise
+                    pdf = await self._tab.print(print_parameters(options))
         except Exception as error:
             self.spoiled = True
             raise await self._explain(error, options) from error
@@ -177,6 +170,7 @@ class WarmPage:
         self._browser.renders += 1
         if self._moved:
             self.spoiled = True
+            pdf.discard()
             raise Unrecoverable(RENDER_FAILED, _LEADS_AWAY)
         if plain and not self._failed:
             return pdf, ()
@@ -216,6 +210,9 @@ class WarmPage:
 
     async def close(self) -> None:
         """Close the page, whatever still runs in it; a browser that does not do it is lost."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(FETCH_DEADLINE), self._browser.loss.interrupts():
+                await self._tab.all_fetched()
         self._browser.loss.forget(self._loss.happen)
         if not await _close(self._browser, self._context):
             self._browser.loss.happen()

@@ -183,14 +183,10 @@ class RenderPool:
             Unrecoverable: it can never succeed.
             BrowserLost, PrintingFailed: another try may succeed.
         """
-        async with self._page(deadline) as page:
-            try:
-                async with asyncio.timeout_at(deadline):
-                    data, warnings = await page.print(html, options, limit=self._limits.document)
-            except TimeoutError:
-                raise RenderTimeout(
-                    "the document was not rendered in time: make it smaller or allow more time"
-                ) from None
+        async with self._page(deadline) as page, _in_time(deadline):
+            stream, warnings = await page.print(html, options)
+        async with _in_time(deadline):
+            data = await stream.fetch(self._limits.document)
         return RenderedPdf(data=data, pages=count_pages(data), warnings=warnings)
 
     @asynccontextmanager
@@ -202,6 +198,17 @@ class RenderPool:
             yield page
         finally:
             self._lane.give_back(page)
+
+
+@asynccontextmanager
+async def _in_time(deadline: float) -> AsyncIterator[None]:
+    try:
+        async with asyncio.timeout_at(deadline):
+            yield
+    except TimeoutError:
+        raise RenderTimeout(
+            "the document was not rendered in time: make it smaller or allow more time"
+        ) from None
 
 
 def _not_found(settings: RenderSettings) -> str:

@@ -9,11 +9,12 @@ Source: DevTools protocol, https://chromedevtools.github.io/devtools-protocol/to
 
 import asyncio
 import base64
+from collections.abc import Callable
 from typing import Any
 
 from playwright import async_api
 
-from jobqueue.render.failures import document_too_large
+from jobqueue.render.failures import BrowserLost, document_too_large
 
 CHUNK = 1024 * 1024
 """Bytes fetched at once: most documents come in one piece."""
@@ -30,6 +31,9 @@ class Tab:
         self._session = session
         self._frame_id = frame_id
         self._loaded = asyncio.Event()
+        self._streams = 0
+        self._all_fetched = asyncio.Event()
+        self._all_fetched.set()
         session.on("Page.loadEventFired", lambda _: self._loaded.set())
 
     @classmethod
@@ -56,32 +60,81 @@ class Tab:
         await self._loaded.wait()
         await self._session.send("Page.disable")
 
-    async def print(self, parameters: dict[str, Any], *, limit: int) -> bytes:
-        """The document as PDF.
+    async def print(self, parameters: dict[str, Any]) -> "PdfStream":
+        """Print the document; it must be fetched.
 
         Args:
             parameters: of `Page.printToPDF`.
-            limit: bytes that it may have.
-
-        Raises:
-            Unrecoverable: it has more; no more than that is fetched.
         """
         answer = await self._session.send(
             "Page.printToPDF", {**parameters, "transferMode": "ReturnAsStream"}
         )
-        stream = answer["stream"]
-        document = await self._fetch(stream, limit)
-        await self._session.send("IO.close", {"handle": stream})
+        self._streams += 1
+        self._all_fetched.clear()
+        return PdfStream(self._session, answer["stream"], self._notice_end)
+
+    def _notice_end(self) -> None:
+        self._streams -= 1
+        if not self._streams:
+            self._all_fetched.set()
+
+    async def all_fetched(self) -> None:
+        """Wait until nothing that was printed is still being fetched: it goes with the page."""
+        await self._all_fetched.wait()
+
+
+class PdfStream:
+    """A printed document, kept by Chromium while its page prints the next one.
+
+    Args:
+        session: where to fetch it.
+        handle: Chromium's name for it.
+        on_end: called when it is no longer needed.
+    """
+
+    def __init__(
+        self, session: async_api.CDPSession, handle: str, on_end: Callable[[], None]
+    ) -> None:
+        self._session = session
+        self._handle = handle
+        self._on_end = on_end
+
+    def discard(self) -> None:
+        """Do without it; it is gone with its page."""
+        self._on_end()
+
+    async def fetch(self, limit: int) -> bytes:
+        """The PDF, once.
+
+        Args:
+            limit: bytes that it may have.
+
+        Raises:
+            Unrecoverable: it has more; no more than that is fetched.
+            BrowserLost: Chromium ended before.
+        """
+        try:
+            document = await self._read(limit)
+            await self._send("IO.close")
+        finally:
+            self._on_end()
         return document
 
-    async def _fetch(self, stream: str, limit: int) -> bytes:
+    async def _read(self, limit: int) -> bytes:
         chunks, size = [], 0
         while True:
-            answer = await self._session.send("IO.read", {"handle": stream, "size": CHUNK})
-            chunk = base64.b64decode(answer["data"])
+            chunk = base64.b64decode((await self._send("IO.read", size=CHUNK))["data"])
             chunks.append(chunk)
             size += len(chunk)
             if size > limit:
                 raise document_too_large(limit)
             if len(chunk) < SHORT:
                 return b"".join(chunks)
+
+    async def _send(self, method: str, **parameters: Any) -> dict[str, Any]:
+        try:
+            return await self._session.send(method, {"handle": self._handle, **parameters})
+        except Exception as error:
+            raise BrowserLost(
+                f"Chromium ended before its document was fetched ({error})"
+            ) from error

@@ -1,8 +1,10 @@
 """Chromium's own calls for loading and printing, beside Playwright's."""
 
+import asyncio
 import base64
 import io
 import os
+import signal
 import zlib
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -26,7 +28,7 @@ from jobqueue.render.templates import Templates
 from jobqueue.settings import RenderSettings
 from tests.support.playwright_pdf import pdf_arguments
 
-from .helpers import command_line, descendants, invoices, without_dates
+from .helpers import command_line, descendants, invoices, page_texts, without_dates
 
 pytestmark = pytest.mark.browser
 
@@ -37,22 +39,30 @@ FONT = Path("/usr/share/fonts/truetype/liberation/LiberationSerif-Italic.ttf")
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="session")
-async def page() -> AsyncIterator[async_api.Page]:
-    """A page without JavaScript in a Chromium with the flags of the pool."""
+async def browser() -> AsyncIterator[Browser]:
+    """A Chromium with the flags of the pool."""
     executable, proxy = find_chromium(RenderSettings()), DeadProxy()
     assert executable is not None
     browser = await Browser.launch(
         executable, sandbox=False, proxy_flag=proxy.flag, memory_limit=MAX_RENDERER
     )
-    context = await browser.new_context()
-    yield await context.new_page()
+    yield browser
     await browser.close()
     proxy.close()
 
 
-def is_renderer(pid: int) -> bool:
-    """Whether a process lays out and prints documents."""
-    return "--type=renderer" in command_line(pid)
+@pytest_asyncio.fixture
+async def page(browser: Browser) -> AsyncIterator[async_api.Page]:
+    """A page without JavaScript."""
+    context = await browser.new_context()
+    yield await context.new_page()
+    await context.close()
+
+
+def renderers(browser: Browser) -> list[int]:
+    """The processes that lay out and print documents."""
+    below = descendants(browser._processes[0].pid)
+    return [pid for pid in below if "--type=renderer" in command_line(pid)]
 
 
 def resident(pid: int) -> int:
@@ -99,7 +109,7 @@ async def test_documents_are_those_of_playwright(page: async_api.Page, html: str
     """Nothing is printed before it has loaded: every byte is that of the slower way."""
     tab = await Tab.of(page)
     await tab.load(html, waits=not is_plain(html))
-    ours = await tab.print(print_parameters(OPTIONS), limit=LIMIT)
+    ours = await (await tab.print(print_parameters(OPTIONS))).fetch(LIMIT)
     await page.set_content(html)
     assert without_dates(ours) == without_dates(await page.pdf(**pdf_arguments(OPTIONS)))
 
@@ -108,16 +118,38 @@ async def test_a_large_document_is_fetched_in_pieces(page: async_api.Page) -> No
     """It is whole, whatever its size; one over the limit is not fetched at all."""
     tab = await Tab.of(page)
     await tab.load(f"<img src='{noise(1500, 1500)}'>", waits=True)
-    pdf = await tab.print({}, limit=LIMIT)
+    pdf = await (await tab.print({})).fetch(LIMIT)
     assert len(pdf) > 2 * CHUNK
     assert len(PdfReader(io.BytesIO(pdf), strict=True).pages) == count_pages(pdf)
-    assert len(await tab.print({}, limit=len(pdf))) == len(pdf)
+    assert len(await (await tab.print({})).fetch(len(pdf))) == len(pdf)
     with pytest.raises(Unrecoverable, match=f"more than the {len(pdf) - 1} bytes"):
-        await tab.print({}, limit=len(pdf) - 1)
+        await (await tab.print({})).fetch(len(pdf) - 1)
+
+
+async def test_a_document_is_fetched_while_the_next_is_printed(
+    browser: Browser, page: async_api.Page
+) -> None:
+    """Neither the next document nor its crash reaches one that is printed already."""
+    tab = await Tab.of(page)
+    await tab.load("first", waits=True)
+    first = await tab.print({})
+    await tab.load("second", waits=True)
+    second = await tab.print({})
+    crashed = asyncio.Event()
+    page.on("crash", lambda _: crashed.set())
+    for pid in renderers(browser):
+        os.kill(pid, signal.SIGKILL)
+    await crashed.wait()
+    assert page_texts(await first.fetch(LIMIT)) == ["first"]
+    with pytest.raises(TimeoutError):
+        async with asyncio.timeout(0):
+            await tab.all_fetched()
+    assert page_texts(await second.fetch(LIMIT)) == ["second"]
+    await tab.all_fetched()
 
 
 async def test_a_renderer_does_not_grow_from_document_to_document(
-    page: async_api.Page, templates: Templates
+    browser: Browser, page: async_api.Page, templates: Templates
 ) -> None:
     """One page serves a thousand documents: it needs no more memory for the last ones."""
     html = await templates.render("invoice", invoices()[0], OPTIONS)
@@ -126,8 +158,8 @@ async def test_a_renderer_does_not_grow_from_document_to_document(
     async def memory_after(documents: int) -> int:
         for _ in range(documents):
             await tab.load(html, waits=False)
-            await tab.print({}, limit=LIMIT)
-        return sum(resident(pid) for pid in descendants(os.getpid()) if is_renderer(pid))
+            await (await tab.print({})).fetch(LIMIT)
+        return sum(map(resident, renderers(browser)))
 
     before = await memory_after(100)
     assert await memory_after(150) < before + 0.3 * 150 * MIB
