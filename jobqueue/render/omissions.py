@@ -59,11 +59,10 @@ _NOTABLE = (
     "src(",
     "url(",
 )
-_NOTABLE_TEXT = re.compile(
-    r"\bbackground\s*="
-    # an escape that spells a letter: with some, the last four above are written in another way
-    r"|\\(?:0{0,4}[4-7][\da-f](?![\da-f])|[g-z])"
-)
+_BACKGROUND = re.compile(r"background\s*=")
+_LETTER = re.compile(r"\\(?:0{0,4}[4-7][\da-f](?![\da-f])|[g-z])")
+"""An escape that spells a letter: with some, the last four of those are written in another way."""
+
 _META_CHARSET = '<meta charset="utf-8">'
 
 
@@ -76,7 +75,9 @@ def is_plain(html: str) -> bool:
     lowered = html.lower()
     if lowered.count("<meta") != lowered.count(_META_CHARSET):
         return False
-    return not (any(mark in lowered for mark in _NOTABLE) or _NOTABLE_TEXT.search(lowered))
+    if any(mark in lowered for mark in _NOTABLE) or _BACKGROUND.search(lowered):
+        return False
+    return "\\" not in lowered or not _LETTER.search(lowered)
 
 
 def leaves_traces(html: str) -> bool:

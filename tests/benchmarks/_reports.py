@@ -13,11 +13,11 @@ from typing import NamedTuple
 from jobqueue.client import Client
 from jobqueue.jobs.report_documents import KEY_PREFIX, job_of_document
 from jobqueue.jobs.report_generation import NAME, QUEUE
-from jobqueue.logs import configure_logging
-from jobqueue.service import running_service
-from jobqueue.settings import HttpSettings, LogSettings, RenderSettings, Settings
+from jobqueue.settings import StorageSettings
 from jobqueue.storage.factory import make_storage
 from tests.benchmarks._invoices import Invoice
+from tests.support.command import answers, clean_environ, command
+from tests.support.process import free_port, running
 
 TEMPLATE = "invoice"
 LOOK_EVERY = 0.25
@@ -39,12 +39,12 @@ class Reports:
 
     Args:
         client: of the system.
-        settings: its settings.
+        data_dir: where it keeps everything.
     """
 
-    def __init__(self, client: Client, settings: Settings) -> None:
+    def __init__(self, client: Client, data_dir: Path) -> None:
         self._client = client
-        self._settings = settings
+        self._data_dir = data_dir
 
     async def make(self, invoices: Sequence[Invoice]) -> Batch:
         """Submit all of `invoices` in one call and wait until every one has ended."""
@@ -87,7 +87,7 @@ class Reports:
 
     async def _documents_by_job(self) -> Counter[str]:
         """How many documents each job has in the storage."""
-        storage = make_storage(self._settings.storage, self._settings.data_dir)
+        storage = make_storage(StorageSettings(), self._data_dir)
         await storage.start()
         try:
             async with storage.list(f"{KEY_PREFIX}/") as objects:
@@ -115,14 +115,20 @@ class Reports:
 
 @asynccontextmanager
 async def running_system(folder: Path, chromium: Path, slots: int) -> AsyncIterator[Reports]:
-    """All roles in this process, as `jobqueue serve` has them, on an embedded Redis."""
-    settings = Settings(
-        data_dir=folder,
-        http=HttpSettings(port=0),
-        render=RenderSettings(executable_path=chromium, sandbox="off", slots=slots),
-        log=LogSettings(level="error"),
-    )
-    configure_logging(settings.log)
-    roles = ("api", "worker", "reaper")
-    async with running_service(settings, roles=roles) as service, Client(service.url) as client:
-        yield Reports(client, settings)
+    """`jobqueue serve` as users start it: all roles in one process, on an embedded Redis."""
+    url = f"http://127.0.0.1:{free_port()}"
+    environ = clean_environ() | {
+        "JOBQUEUE_DATA_DIR": str(folder),
+        "JOBQUEUE_RENDER__EXECUTABLE_PATH": str(chromium),
+        "JOBQUEUE_RENDER__SANDBOX": "off",  # as in the plain loop
+        "JOBQUEUE_RENDER__SLOTS": str(slots),
+    }
+    with running(
+        command("serve", "--port", url.rpartition(":")[2]),
+        ready=lambda: answers(f"{url}/readyz"),
+        log=folder / "serve.log",
+        cwd=folder,
+        env=environ,
+    ):
+        async with Client(url) as client:
+            yield Reports(client, folder)

@@ -1,20 +1,15 @@
 """The real command as a process, and a real service for it to talk to."""
 
-import os
-import socket
 import subprocess
-import sys
 import tempfile
-import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Protocol
 
 import pytest
 
-from tests.support.process import running
-
-REPOSITORY = Path(__file__).parents[2]
+from tests.support.command import answers, clean_environ, command
+from tests.support.process import free_port, running
 
 TOKEN = "let-me-in"  # noqa: S105 - of the test's own service
 
@@ -57,20 +52,6 @@ class Cli(Protocol):
         ...
 
 
-def clean_environ() -> dict[str, str]:
-    """This process's environment without what would change the command's settings."""
-    ours = ("JOBQUEUE_", "REDIS_", "WORKER_")
-    return {
-        **{name: value for name, value in os.environ.items() if not name.startswith(ours)},
-        "PYTHONPATH": str(REPOSITORY),
-    }
-
-
-def command(*arguments: str) -> list[str]:
-    """The command line that runs `jobqueue` from this checkout."""
-    return [sys.executable, "-m", "jobqueue", *arguments]
-
-
 @pytest.fixture
 def cli(tmp_path: Path) -> Cli:
     """The command in an empty folder, not on a terminal."""
@@ -104,10 +85,11 @@ def service_url(redis_url: str) -> Iterator[str]:
             "JOBQUEUE_HTTP__TOKEN": TOKEN,
         }
         with running(
-            ["env", *(f"{key}={value}" for key, value in environ.items()), *command(*arguments)],
+            command(*arguments),
             ready=lambda: answers(f"{url}/readyz"),
             log=folder / "serve.log",
             cwd=folder,
+            env=environ,
         ):
             yield url
 
@@ -125,20 +107,3 @@ def remote(cli: Cli, service_url: str) -> Cli:
 def address(url: str) -> dict[str, str]:
     """The variables that tell the command where the service is."""
     return {"JOBQUEUE_URL": url, "JOBQUEUE_TOKEN": TOKEN}
-
-
-def free_port() -> int:
-    """A port that nobody listens on."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
-
-
-def answers(url: str) -> bool:
-    """Whether a GET of this address succeeds."""
-    try:
-        with urllib.request.urlopen(url, timeout=5) as response:  # noqa: S310 - our own http URL
-            return bool(response.status == 200)
-    except OSError:
-        return False

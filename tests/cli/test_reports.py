@@ -6,7 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from .conftest import Cli, address, clean_environ, command
+from tests.support.command import clean_environ, command
+
+from .conftest import Cli, address
 
 pytestmark = pytest.mark.browser
 

@@ -6,9 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.process import wait_until
+from tests.support.command import answers, clean_environ, command
+from tests.support.process import free_port, wait_until
 
-from .conftest import Cli, answers, clean_environ, command, free_port
+from .conftest import Cli
 
 
 def test_an_absent_redis_is_named(cli: Cli) -> None:

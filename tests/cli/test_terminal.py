@@ -14,7 +14,9 @@ from pathlib import Path
 
 import pytest
 
-from .conftest import address, clean_environ, command
+from tests.support.command import clean_environ, command
+
+from .conftest import address
 
 COLUMNS = 80
 ESCAPE = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")

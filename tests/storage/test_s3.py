@@ -16,7 +16,8 @@ from jobqueue.storage.base import Storage
 from jobqueue.storage.s3_upload import PART_SIZE
 from tests.storage.conftest import s3_settings
 from tests.storage.steps import keys, put, read, started
-from tests.support.s3 import BUCKET, S3Server, free_port
+from tests.support.process import free_port
+from tests.support.s3 import BUCKET, S3Server
 
 OPERATIONS: dict[str, Callable[[Storage], Awaitable[object]]] = {
     "check": lambda storage: storage.check(),

@@ -1,8 +1,9 @@
 """Servers that tests start: real programs on private sockets, ended by pid."""
 
+import socket
 import subprocess
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -10,13 +11,25 @@ START_DEADLINE = 30.0
 """Seconds that a server may take to answer; generous, because test machines are shared."""
 
 
+def free_port() -> int:
+    """A loopback port that nobody listens on right now."""
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        return int(listener.getsockname()[1])
+
+
 @contextmanager
 def running(
-    command: Sequence[str], *, ready: Callable[[], bool], log: Path, cwd: Path | None = None
+    command: Sequence[str],
+    *,
+    ready: Callable[[], bool],
+    log: Path,
+    cwd: Path | None = None,
+    env: Mapping[str, str] | None = None,
 ) -> Iterator[subprocess.Popen[bytes]]:
     """Start `command`, wait until `ready()`, give the process, and end it afterwards."""
     with log.open("ab") as output:
-        process = subprocess.Popen(command, stdout=output, stderr=output, cwd=cwd)
+        process = subprocess.Popen(command, stdout=output, stderr=output, cwd=cwd, env=env)
     try:
         wait_until(ready, failed=lambda: process.poll() is not None, log=log)
         yield process

@@ -12,8 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from .process import running
-from .s3 import free_port
+from .process import free_port, running
 
 CONFIG = Path(__file__).parents[2] / "config" / "prometheus.yml"
 """What we give to users, and what tests run Prometheus with."""

@@ -1,6 +1,5 @@
 """S3 servers for tests: moto's, and `rclone serve s3`, which checks what it is given."""
 
-import socket
 import sys
 import urllib.error
 import urllib.request
@@ -10,7 +9,7 @@ from pathlib import Path
 
 import msgspec
 
-from .process import running
+from .process import free_port, running
 
 ACCESS_KEY = "AKIATESTKEY"
 SECRET_KEY = "secretsecretsecret"  # noqa: S105 - opens only the test's own server
@@ -22,13 +21,6 @@ class S3Server(msgspec.Struct, frozen=True):
 
     name: str
     url: str
-
-
-def free_port() -> int:
-    """A loopback port that nobody listens on right now."""
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        return int(listener.getsockname()[1])
 
 
 def answers(url: str) -> bool:
