@@ -27,7 +27,17 @@ REPLY_TIMEOUT = 5.0
 """Seconds until an answer is given up: no script of ours takes 1 % of that, so a server that
 is silent for so long is frozen or unreachable."""
 
-_UNAVAILABLE = ("LOADING", "READONLY", "MASTERDOWN", "CLUSTERDOWN", "TRYAGAIN", "UNBLOCKED", "BUSY")
+_UNAVAILABLE = (
+    "BUSY",
+    "CLUSTERDOWN",
+    "LOADING",
+    "MASTERDOWN",
+    "MISCONF",  # its disk is full: it takes no write that it could not keep
+    "NOREPLICAS",
+    "READONLY",
+    "TRYAGAIN",
+    "UNBLOCKED",
+)
 """Error replies that say: not now, or not this server any more."""
 
 

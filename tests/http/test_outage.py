@@ -9,6 +9,7 @@ import pytest
 import redis
 
 from tests.support.redis import redis_server
+from tests.support.wait import eventually
 
 from .service import Service, running_service
 
@@ -64,6 +65,25 @@ async def test_a_full_redis_is_503(folder: Path, namespace: str, tmp_path: Path)
             assert (answer.status, answer.code) == (503, "redis_full")
             assert (await service.get(f"/api/v1/jobs/{job_id}")).status == 200
             assert (await service.delete(f"/api/v1/jobs/{job_id}")).status == 200
+
+
+async def test_a_redis_that_cannot_write_to_disk_is_503(
+    folder: Path, namespace: str, tmp_path: Path
+) -> None:
+    """What Redis could not keep it does not take; when it can again, all works by itself."""
+    disk = folder / "disk"
+    disk.mkdir()
+    with redis_server(folder, "--dir", str(disk), "--save", "3600 1") as url:
+        async with running_service(url, namespace, tmp_path) as service:
+            with redis.Redis.from_url(url) as client:
+                disk.rmdir()
+                client.bgsave()
+                await eventually(lambda: client.info()["rdb_last_bgsave_status"] == "err")
+                answer = await service.post("/api/v1/jobs", SUBMIT)
+                assert (answer.status, answer.code) == (503, "redis_unavailable")
+                assert "MISCONF" in answer.json()["detail"]
+                client.config_set("save", "")
+            assert (await service.post("/api/v1/jobs", SUBMIT)).status == 202
 
 
 async def test_an_error_of_redis_is_not_the_clients(
