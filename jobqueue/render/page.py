@@ -26,8 +26,8 @@ OPEN_DEADLINE = 15.0
 CLEAN_DEADLINE = 5.0
 """Seconds for a page to be emptied, or closed with whatever still runs in it."""
 
-FETCH_DEADLINE = 15.0
-"""Seconds that a page is kept for a document that is being fetched: the largest takes 5 s."""
+FETCH_DEADLINE = 30.0
+"""Seconds that a page is kept for a document that is being fetched: 512 MiB take 16 s."""
 
 CRASH_NEWS = 0.5
 """Seconds to wait for the news of a crash after an error that may stem from one."""
