@@ -49,11 +49,20 @@ def explain(error: BaseException) -> tuple[Exit, str]:
         return _exit_code(error), one_line(_words(error))
     if isinstance(error, TimeoutError):
         return Exit.TIMED_OUT, one_line(str(error))
-    if isinstance(error, OSError) and error.strerror:
-        where = f"{error.filename}: " if error.filename else ""
-        return Exit.USAGE, f"{where}{error.strerror}"
+    refusal = _refusal_of_the_system(error)
+    if refusal is not None:
+        return Exit.USAGE, refusal
     what = one_line(f"{type(error).__name__}: {error}")
     return Exit.BUG, f"unexpected {what}; run it again with --debug for the traceback"
+
+
+def _refusal_of_the_system(error: BaseException) -> str | None:
+    """What the system has against an argument."""
+    if isinstance(error, UnicodeEncodeError):
+        return "an argument is not UTF-8 text"
+    if isinstance(error, OSError) and error.strerror:
+        return f"{error.filename}: {error.strerror}" if error.filename else error.strerror
+    return None
 
 
 def one_line(text: str) -> str:

@@ -12,6 +12,9 @@ import msgspec
 REPORT_TYPE = "report-generation"
 """The type whose payload `--template`, `--html` and `--option` make up."""
 
+TEXTS = ("filename", "footer_html", "format", "header_html", "page_ranges")
+"""Options that are texts, also where they look like a number."""
+
 
 def payload(
     job_type: str,
@@ -78,6 +81,8 @@ def _option(argument: str) -> tuple[str, Any]:
     name, equals, text = argument.partition("=")
     if not equals or not name:
         raise click.UsageError(f"--option {argument}: write it as name=value")
+    if name in TEXTS:
+        return name, text
     try:
         return name, json.loads(text, parse_constant=_refuse)
     except ValueError:

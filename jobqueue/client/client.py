@@ -10,6 +10,7 @@ repeated only when that cannot do its work twice: reads, and what never left thi
 
 import asyncio
 import os
+import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import aclosing, contextmanager
 from pathlib import Path
@@ -18,7 +19,7 @@ from typing import Any, BinaryIO, Self, cast
 
 from jobqueue.client.documents import AcceptedDocument, JobDocument, JobList
 from jobqueue.client.transport import REQUEST_TIMEOUT, Transport
-from jobqueue.errors import ServerUnreachable, Unavailable
+from jobqueue.errors import JobNotFound, ServerUnreachable, Unavailable
 from jobqueue.model import State
 
 DEFAULT_URL = "http://127.0.0.1:8080"
@@ -26,6 +27,8 @@ PATIENCE = 15.0
 """Seconds for which `wait` goes on asking a service that does not answer: a restart takes less."""
 FIRST_POLL, LAST_POLL = 0.25, 1.0
 """Seconds between two looks at a job: short jobs are seen soon, long ones cost little."""
+
+_ID = re.compile(r"[A-Za-z0-9-]+")
 
 
 class Client:
@@ -79,7 +82,9 @@ class Client:
             include: what else to show: `payload`, `traceback`, `metadata`.
         """
         params = {"include": ",".join(include) or None}
-        return cast("JobDocument", await self._call("GET", f"/jobs/{job_id}", params=params))
+        return cast(
+            "JobDocument", await self._call("GET", f"/jobs/{_segment(job_id)}", params=params)
+        )
 
     async def list_jobs(
         self,
@@ -98,11 +103,11 @@ class Client:
 
     async def cancel(self, job_id: str) -> JobDocument:
         """Cancel a job; a running one ends within a second. Raises AlreadyFinished."""
-        return cast("JobDocument", await self._call("DELETE", f"/jobs/{job_id}"))
+        return cast("JobDocument", await self._call("DELETE", f"/jobs/{_segment(job_id)}"))
 
     async def retry(self, job_id: str) -> JobDocument:
         """Run a dead or cancelled job again under its id. Raises NotRetryable."""
-        return cast("JobDocument", await self._call("POST", f"/jobs/{job_id}/retry"))
+        return cast("JobDocument", await self._call("POST", f"/jobs/{_segment(job_id)}/retry"))
 
     async def stats(self) -> dict[str, Any]:
         """Jobs by state, in all and by queue."""
@@ -175,16 +180,31 @@ class Client:
 
     async def _stream(self, job_id: str, file: BinaryIO) -> int:
         size = 0
-        async with aclosing(self._transport.chunks(f"/reports/{job_id}")) as chunks:
+        async with aclosing(self._transport.chunks(f"/reports/{_segment(job_id)}")) as chunks:
             async for chunk in chunks:
                 file.write(chunk)
                 size += len(chunk)
         return size
 
 
+def _segment(job_id: str) -> str:
+    """`job_id` as a part of a path, where other characters would lead to another route."""
+    if not _ID.fullmatch(job_id):
+        raise JobNotFound(f"there is no job {job_id!r}")
+    return job_id
+
+
 @contextmanager
 def _whole_file(path: Path) -> Iterator[BinaryIO]:
-    """A new file beside `path` that takes its place when all went well."""
+    """A new file beside `path` that takes its place when all went well.
+
+    A device or pipe is written to; through a link the file that it names is replaced.
+    """
+    if path.exists() and not path.is_file():
+        with path.open("wb") as file:
+            yield file
+        return
+    path = path.resolve()
     partial = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:
         with partial.open("wb") as file:

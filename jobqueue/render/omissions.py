@@ -60,8 +60,7 @@ _NOTABLE = (
     "url(",
 )
 _BACKGROUND = re.compile(r"background\s*=")
-_LETTER = re.compile(r"\\(?:0{0,4}[4-7][\da-f](?![\da-f])|[g-z])")
-"""An escape that spells a letter: with some, the last four of those are written in another way."""
+_LETTER = re.compile(r"\\(?:0{0,4}[4-7][\da-f](?![\da-f])|[g-z])", re.IGNORECASE)
 
 _META_CHARSET = '<meta charset="utf-8">'
 
@@ -77,7 +76,12 @@ def is_plain(html: str) -> bool:
         return False
     if any(mark in lowered for mark in _NOTABLE) or _BACKGROUND.search(lowered):
         return False
-    return "\\" not in lowered or not _LETTER.search(lowered)
+    return not spells_letters(lowered)
+
+
+def spells_letters(html: str) -> bool:
+    """Whether escapes of CSS spell letters, and so may hide what a search looks for."""
+    return "\\" in html and _LETTER.search(html) is not None
 
 
 def leaves_traces(html: str) -> bool:

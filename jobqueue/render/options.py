@@ -17,6 +17,7 @@ from pydantic import (
 from pydantic_core import InitErrorDetails, PydanticCustomError
 
 from jobqueue.render.filenames import safe_filename
+from jobqueue.render.omissions import spells_letters
 from jobqueue.render.paper import (
     DEFAULT_FORMAT,
     FORMATS,
@@ -86,6 +87,8 @@ def _band(value: object) -> object:
     active = _ACTIVE.search(value)
     if active:
         raise ValueError(f"must not contain <{active[1].lower()}>: it is printed, never run")
+    if spells_letters(value):
+        raise ValueError("must not spell letters by escapes of CSS: write them as they are")
     loading = _LOADING.search(value)
     if loading:
         raise ValueError(

@@ -202,12 +202,14 @@ class RenderPool:
 
 @asynccontextmanager
 async def _in_time(deadline: float) -> AsyncIterator[None]:
+    started = asyncio.get_running_loop().time()
     try:
         async with asyncio.timeout_at(deadline):
             yield
     except TimeoutError:
         raise RenderTimeout(
-            "the document was not rendered in time: make it smaller or allow more time"
+            f"the document was not rendered in the {deadline - started:.0f} s that were left:"
+            " make it smaller, or submit it with a longer timeout"
         ) from None
 
 

@@ -1,8 +1,11 @@
 """Submitting a job, and following it to its end."""
 
 import json
+import os
 import re
 from pathlib import Path
+
+import pytest
 
 from .conftest import Cli
 
@@ -31,6 +34,22 @@ def test_data_comes_from_a_file_or_standard_input(remote: Cli, tmp_path: Path) -
     for arguments, stdin in ((["@data.json"], ""), (["-"], '{"from": "Köln"}')):
         answer = remote("submit", "echo", "--wait", "--data", *arguments, stdin=stdin)
         assert json.loads(answer.stdout) == {"from": "Köln"}, answer.stderr
+
+
+@pytest.mark.parametrize("job_id", ["../stats", "a/b", "a?x=1", "a#b", "", "ä"])
+def test_only_an_id_names_a_job(remote: Cli, job_id: str) -> None:
+    """Nothing else leads anywhere, whatever it would mean in an address."""
+    for verb in ("get", "cancel", "retry"):
+        answer = remote(verb, job_id)
+        assert answer.returncode == 1
+        assert answer.stderr == f"error: there is no job {job_id!r}\n"
+
+
+def test_an_argument_that_is_no_text_is_refused(remote: Cli) -> None:
+    """Bytes that are not UTF-8 are said to be just that."""
+    answer = remote("submit", "report-generation", "--html", os.fsdecode(b"x\xff"))
+    assert answer.returncode == 2
+    assert answer.stderr == "error: an argument is not UTF-8 text\n"
 
 
 def test_waiting_shows_progress_as_lines(remote: Cli) -> None:

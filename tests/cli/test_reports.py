@@ -1,6 +1,8 @@
 """Reports from the command line: templates and HTML in, PDF files out."""
 
 import json
+import os
+import shutil
 import subprocess
 from pathlib import Path
 
@@ -84,6 +86,23 @@ def test_a_document_can_be_fetched_later(
         env=clean_environ() | address(service_url),
     )
     assert piped.stdout == (tmp_path / "later.pdf").read_bytes()
+
+
+def test_only_a_file_is_replaced(remote: Cli, tmp_path: Path) -> None:
+    """A pipe or device is written to, and through a link the file that it names is replaced."""
+    job_id = remote("submit", "report-generation", "--html", "<p>Hello").stdout.strip()
+    (tmp_path / "link.pdf").symlink_to("target.pdf")
+    os.mkfifo(tmp_path / "pipe")
+    reader = subprocess.Popen(
+        [shutil.which("cat") or "cat", "pipe"], cwd=tmp_path, stdout=subprocess.PIPE
+    )
+    for out in ("link.pdf", "pipe"):
+        answer = remote("result", job_id, "--wait", "--out", out)
+        assert answer.returncode == 0, answer.stderr
+    assert (tmp_path / "link.pdf").is_symlink()
+    assert is_pdf(tmp_path / "target.pdf")
+    assert reader.communicate(timeout=10)[0] == (tmp_path / "target.pdf").read_bytes()
+    assert (tmp_path / "pipe").is_fifo()
 
 
 def test_a_report_without_out_says_how_to_save_it(remote: Cli) -> None:

@@ -50,6 +50,7 @@ def test_each_verb_has_help_with_an_example(name: str) -> None:
         (["submti"], "No such command 'submti'"),
         (["get"], "Missing argument 'ID'"),
         (["submit", "echo", "--priority", "urgent"], "--priority"),
+        (["submit", "echo", "--delay", "nan"], "'nan' is not a number of seconds"),
         (["submit", "echo", "--data", "{"], "--data is not JSON"),
         (["submit", "echo", "--data", '{"a": NaN}'], "NaN is not a JSON number"),
         (["submit", "echo", "--data", "@missing.json"], "cannot read missing.json: No such file"),

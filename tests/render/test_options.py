@@ -85,6 +85,7 @@ def test_paper_is_given_by_name_or_sides(
         ({"footer_html": "x" * 70_000}, "footer_html", "65536"),
         ({"header_html": "<img src='http://x/a.png'>"}, "header_html", "data: addresses"),
         ({"header_html": "<style>@import 'x'</style>"}, "header_html", "must not load anything"),
+        ({"header_html": "<style>@\\69mport 'x'</style>"}, "header_html", "must not spell letters"),
         ({"footer_html": "<i style='background: url(a)'>"}, "footer_html", "must not load"),
         ({"filename": "///"}, "filename", "file name"),
         ({"filename": 7}, "filename", "file name"),

@@ -25,6 +25,14 @@ SCHEMA = {
 }
 
 
+def test_each_thing_that_is_wrong_is_told_once() -> None:
+    """A field that is missing beside others that are missing too is named once."""
+    schema = {"type": "object", "required": ["a", "b", "c"]}
+    assert DataSchema(schema).errors({}, at="") == tuple(
+        FieldError(path, "is required") for path in ("/a", "/b", "/c")
+    )
+
+
 @pytest.mark.parametrize(
     ("data", "path", "message"),
     [

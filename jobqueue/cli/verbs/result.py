@@ -9,6 +9,7 @@ from jobqueue.cli.documents import deliver, out_option
 from jobqueue.cli.failures import Exit
 from jobqueue.cli.follow import conclude, finish
 from jobqueue.cli.remote import Remote, remote_options
+from jobqueue.cli.seconds import Seconds
 from jobqueue.cli.verb import Verb, json_option
 from jobqueue.client import Client
 from jobqueue.errors import NotReady
@@ -18,9 +19,7 @@ from jobqueue.model import State
 @click.command(cls=Verb, example="jobqueue result reports-01JD2V6X3S9K8QZ4M7N5T1W0YB --out .")
 @click.argument("job_id", metavar="ID")
 @click.option("--wait", is_flag=True, help="Wait for the job's end first.")
-@click.option(
-    "--timeout", type=click.FloatRange(min=0), metavar="SECONDS", help="Wait no longer (exit 4)."
-)
+@click.option("--timeout", type=Seconds(), metavar="SECONDS", help="Wait no longer (exit 4).")
 @out_option
 @json_option
 @remote_options

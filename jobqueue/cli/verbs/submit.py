@@ -11,6 +11,7 @@ from jobqueue.cli.failures import Exit
 from jobqueue.cli.follow import finish
 from jobqueue.cli.payload import payload
 from jobqueue.cli.remote import Remote, remote_options
+from jobqueue.cli.seconds import Seconds
 from jobqueue.cli.verb import Verb, json_option
 from jobqueue.client import Client
 from jobqueue.model import Priority
@@ -31,13 +32,11 @@ jobqueue submit thumbnail --data '{"file": "a.png"}' --priority high"""
 @click.option(
     "--priority", type=click.Choice([priority.label for priority in Priority]), help="Its lane."
 )
-@click.option("--delay", type=click.FloatRange(min=0), metavar="SECONDS", help="Start later.")
+@click.option("--delay", type=Seconds(), metavar="SECONDS", help="Start later.")
 @click.option("--max-attempts", type=click.IntRange(min=1), metavar="N", help="Tries in all.")
 @click.option("--tag", "tags", metavar="TAG", multiple=True, help="Label to list it by.")
 @click.option("--wait", is_flag=True, help="Wait for the end; print the result.")
-@click.option(
-    "--timeout", type=click.FloatRange(min=0), metavar="SECONDS", help="Wait no longer (exit 4)."
-)
+@click.option("--timeout", type=Seconds(), metavar="SECONDS", help="Wait no longer (exit 4).")
 @out_option
 @json_option
 @remote_options
