@@ -51,7 +51,8 @@ async def read_body(request: web.Request, limit: int) -> bytes:
             f"the body has more than the {limit} bytes that are accepted here"
         ) from None
     except (web.RequestPayloadError, HttpProcessingError, PayloadEncodingError) as error:
-        raise MalformedBody(f"the body cannot be read: {error}") from None
+        reason = " ".join(str(error).split())
+        raise MalformedBody(f"the body cannot be read: {reason}") from None
     return body
 
 

@@ -1,5 +1,7 @@
 """Connections: what is not HTTP gets a problem document too, and no traceback in the log."""
 
+from typing import Any
+
 import structlog
 from aiohttp import web
 from typing_extensions import override
@@ -36,3 +38,9 @@ class Connection(web.RequestHandler):
         add_headers(response, request_id)
         response.force_close()
         return response
+
+    @override
+    def log_exception(self, *args: Any, **kw: Any) -> None:
+        """Log what went wrong here, not that a body which was refused cannot be read to its end."""
+        if not isinstance(kw.get("exc_info"), web.RequestPayloadError):
+            super().log_exception(*args, **kw)

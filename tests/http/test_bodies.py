@@ -162,7 +162,12 @@ async def test_compressed_bombs_are_refused(service: Service) -> None:
     assert (answer.status, answer.code) == (413, "payload_too_large")
 
 
-async def test_what_only_says_it_is_compressed_is_400(service: Service) -> None:
-    """A body that is not what its Content-Encoding says is 400."""
+async def test_what_only_says_it_is_compressed_is_400(
+    service: Service, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A body that is not what its Content-Encoding says is 400, and nothing for the log."""
     answer = await service.post(JOBS, data=RIGHT, headers={"Content-Encoding": "gzip"})
     assert (answer.status, answer.code) == (400, "malformed_body")
+    assert "\n" not in answer.json()["detail"]
+    assert (await service.get("/healthz")).status == 200
+    assert not caplog.records
