@@ -119,12 +119,12 @@ class Browser:
 
     def hold_memory(self) -> None:
         """End renderers that are over the limit."""
-        if self._processes and not self.loss.happened:
+        if self.alive and self._processes:
             self.memory_kills += end_large_processes(self._processes[0].pid, self.memory_limit)
 
     async def new_context(self) -> async_api.BrowserContext:
         """A context with nothing in it and JavaScript off."""
-        if self._browser is None or not self.alive:
+        if self._browser is None or self.loss.happened:
             raise async_api.Error("Chromium has been closed")
         return await self._browser.new_context(java_script_enabled=False, accept_downloads=False)
 

@@ -23,7 +23,7 @@ def end_large_processes(pid: int, limit: int) -> int:
     """Kill each process below `pid` that has more than `limit` bytes; gives their number."""
     killed = 0
     for each in _descendants(pid):
-        if _resident(each) > limit:
+        if resident(each) > limit:
             os.kill(each, signal.SIGKILL)
             killed += 1
     return killed
@@ -44,7 +44,7 @@ def _descendants(pid: int) -> Iterator[int]:
         yield from _descendants(child)
 
 
-def _resident(pid: int) -> int:
+def resident(pid: int) -> int:
     """Bytes that a process has in memory; 0 when it is gone."""
     try:
         return int(Path(f"/proc/{pid}/statm").read_text().split()[1]) * _PAGE

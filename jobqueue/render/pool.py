@@ -183,9 +183,10 @@ class RenderPool:
             Unrecoverable: it can never succeed.
             BrowserLost, PrintingFailed: another try may succeed.
         """
-        async with self._page(deadline) as page, _in_time(deadline):
+        time_given = deadline - asyncio.get_running_loop().time()
+        async with self._page(deadline) as page, _in_time(deadline, time_given):
             stream, warnings = await page.print(html, options)
-        async with _in_time(deadline):
+        async with _in_time(deadline, time_given):
             data = await stream.fetch(self._limits.document)
         return RenderedPdf(data=data, pages=count_pages(data), warnings=warnings)
 
@@ -201,14 +202,13 @@ class RenderPool:
 
 
 @asynccontextmanager
-async def _in_time(deadline: float) -> AsyncIterator[None]:
-    started = asyncio.get_running_loop().time()
+async def _in_time(deadline: float, given: float) -> AsyncIterator[None]:
     try:
         async with asyncio.timeout_at(deadline):
             yield
     except TimeoutError:
         raise RenderTimeout(
-            f"the document was not rendered in the {deadline - started:.0f} s that were left:"
+            f"the document was not rendered in the {given:.0f} s that it had:"
             " make it smaller, or submit it with a longer timeout"
         ) from None
 

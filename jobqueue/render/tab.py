@@ -10,6 +10,7 @@ Source: DevTools protocol, https://chromedevtools.github.io/devtools-protocol/to
 import asyncio
 import base64
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
 
 from playwright import async_api
@@ -22,6 +23,9 @@ CHUNK = 1024 * 1024
 SHORT = CHUNK // 2
 """A chunk of fewer bytes is the last. Chromium makes any chunk a few bytes shorter, lest it
 split a character, and says that it was the last one only when it is asked for another."""
+
+CLOSE_DEADLINE = 5.0
+"""Seconds for Chromium to forget a document: 1 ms is usual."""
 
 
 class Tab:
@@ -114,11 +118,18 @@ class PdfStream:
             BrowserLost: Chromium ended before.
         """
         try:
-            document = await self._read(limit)
-            await self._send("IO.close")
+            return await self._read(limit)
+        finally:
+            await self._close()
+
+    async def _close(self) -> None:
+        """Let Chromium forget it; where that fails it goes with its page."""
+        try:
+            with suppress(BrowserLost, TimeoutError):
+                async with asyncio.timeout(CLOSE_DEADLINE):
+                    await self._send("IO.close")
         finally:
             self._on_end()
-        return document
 
     async def _read(self, limit: int) -> bytes:
         chunks, size = [], 0

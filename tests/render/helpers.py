@@ -91,6 +91,11 @@ def is_running(pid: int) -> bool:
         return False
 
 
+def renderers(pid: int) -> list[int]:
+    """The processes of the Chromium `pid` that lay out and print documents."""
+    return [each for each in descendants(pid) if "--type=renderer" in command_line(each)]
+
+
 def command_line(pid: int) -> str:
     """The arguments of a process; empty when it is gone."""
     try:

@@ -20,7 +20,8 @@ from jobqueue.render.pool import RenderPool
 from jobqueue.render.tab import Tab
 from jobqueue.settings import LimitSettings, RenderSettings
 
-from .helpers import command_line, descendants, is_running, page_texts, soon, until
+from . import helpers
+from .helpers import is_running, page_texts, soon, until
 
 pytestmark = pytest.mark.browser
 
@@ -46,8 +47,7 @@ def driver(pool: RenderPool) -> list[int]:
 
 def renderers(pool: RenderPool) -> list[int]:
     """The processes that lay out and print documents."""
-    (root,) = chromium(pool)
-    return [pid for pid in descendants(root) if "--type=renderer" in command_line(pid)]
+    return helpers.renderers(*chromium(pool))
 
 
 def kill(pids: list[int]) -> None:

@@ -18,17 +18,17 @@ from pypdf import PdfReader
 from jobqueue.errors import Unrecoverable
 from jobqueue.render.browser import Browser
 from jobqueue.render.chromium import DeadProxy, find_chromium
-from jobqueue.render.memory import MAX_RENDERER
+from jobqueue.render.memory import MAX_RENDERER, resident
 from jobqueue.render.omissions import is_plain
 from jobqueue.render.options import PdfOptions
 from jobqueue.render.page_count import count_pages
 from jobqueue.render.printing import print_parameters
-from jobqueue.render.tab import CHUNK, Tab
+from jobqueue.render.tab import CHUNK, PdfStream, Tab
 from jobqueue.render.templates import Templates
 from jobqueue.settings import RenderSettings
 from tests.support.playwright_pdf import pdf_arguments
 
-from .helpers import command_line, descendants, invoices, page_texts, without_dates
+from .helpers import invoices, page_texts, renderers, without_dates
 
 pytestmark = pytest.mark.browser
 
@@ -59,15 +59,9 @@ async def page(browser: Browser) -> AsyncIterator[async_api.Page]:
     await context.close()
 
 
-def renderers(browser: Browser) -> list[int]:
-    """The processes that lay out and print documents."""
-    below = descendants(browser._processes[0].pid)
-    return [pid for pid in below if "--type=renderer" in command_line(pid)]
-
-
-def resident(pid: int) -> int:
-    """Bytes that a process has in memory."""
-    return int(Path(f"/proc/{pid}/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+def main_process(browser: Browser) -> int:
+    """Chromium's first process."""
+    return browser._processes[0].pid
 
 
 def noise(width: int, height: int) -> str:
@@ -104,6 +98,13 @@ def documents() -> list[str]:
     return kinds
 
 
+async def assert_forgotten(tab: Tab, stream: PdfStream) -> None:
+    """Fail unless Chromium knows the stream no more, and the tab waits for none."""
+    await tab.all_fetched()
+    with pytest.raises(async_api.Error, match="Invalid stream handle"):
+        await tab._session.send("IO.read", {"handle": stream._handle})
+
+
 @pytest.mark.parametrize("html", documents())
 async def test_documents_are_those_of_playwright(page: async_api.Page, html: str) -> None:
     """Nothing is printed before it has loaded: every byte is that of the slower way."""
@@ -122,8 +123,21 @@ async def test_a_large_document_is_fetched_in_pieces(page: async_api.Page) -> No
     assert len(pdf) > 2 * CHUNK
     assert len(PdfReader(io.BytesIO(pdf), strict=True).pages) == count_pages(pdf)
     assert len(await (await tab.print({})).fetch(len(pdf))) == len(pdf)
+    stream = await tab.print({})
     with pytest.raises(Unrecoverable, match=f"more than the {len(pdf) - 1} bytes"):
-        await (await tab.print({})).fetch(len(pdf) - 1)
+        await stream.fetch(len(pdf) - 1)
+    await assert_forgotten(tab, stream)
+
+
+async def test_a_document_that_is_not_fetched_in_time_is_forgotten(page: async_api.Page) -> None:
+    """Chromium keeps nothing of it, though its page goes on."""
+    tab = await Tab.of(page)
+    await tab.load("x", waits=True)
+    stream = await tab.print({})
+    with pytest.raises(TimeoutError):
+        async with asyncio.timeout(0):
+            await stream.fetch(LIMIT)
+    await assert_forgotten(tab, stream)
 
 
 async def test_a_document_is_fetched_while_the_next_is_printed(
@@ -137,7 +151,7 @@ async def test_a_document_is_fetched_while_the_next_is_printed(
     second = await tab.print({})
     crashed = asyncio.Event()
     page.on("crash", lambda _: crashed.set())
-    for pid in renderers(browser):
+    for pid in renderers(main_process(browser)):
         os.kill(pid, signal.SIGKILL)
     await crashed.wait()
     assert page_texts(await first.fetch(LIMIT)) == ["first"]
@@ -159,7 +173,7 @@ async def test_a_renderer_does_not_grow_from_document_to_document(
         for _ in range(documents):
             await tab.load(html, waits=False)
             await (await tab.print({})).fetch(LIMIT)
-        return sum(map(resident, renderers(browser)))
+        return sum(map(resident, renderers(main_process(browser))))
 
     before = await memory_after(100)
     assert await memory_after(150) < before + 0.3 * 150 * MIB

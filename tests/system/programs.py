@@ -1,10 +1,8 @@
 """The `jobqueue` command as tests start it, and what they ask of it."""
 
 import json
-import os
 import signal
 import subprocess
-import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -12,9 +10,10 @@ from http.client import HTTPConnection, HTTPException
 from pathlib import Path
 from typing import Any, TypeVar
 
+from tests.support.command import REPOSITORY, clean_environ, command
+
 T = TypeVar("T")
 
-ROOT = Path(__file__).parents[2]
 STARTED_WITHIN = 30.0
 """Seconds; generous, because test machines are shared."""
 
@@ -151,11 +150,11 @@ class Launcher:
         """A running `jobqueue serve` with the job types of `tests.system.jobs`."""
         self._count += 1
         log = self.folder / f"{self._count}-{roles}.log"
-        command = [sys.executable, "-m", "jobqueue", "serve", "--role", roles, "--port", "0"]
-        command += ["--app", "tests.system.jobs:app", "--redis-url", self._redis_url, *arguments]
+        common = ("--app", "tests.system.jobs:app", "--redis-url", self._redis_url)
+        serve = command("serve", "--role", roles, "--port", "0", *common, *arguments)
         with log.open("wb") as output:
             process = subprocess.Popen(
-                command, stdout=output, stderr=output, cwd=ROOT, env=self._environ(environ)
+                serve, stdout=output, stderr=output, cwd=REPOSITORY, env=self._environ(environ)
             )
         try:
             yield Program(process, log)
@@ -183,9 +182,8 @@ class Launcher:
         return self.trace.read_text() if self.trace.exists() else ""
 
     def _environ(self, more: dict[str, str]) -> dict[str, str]:
-        kept = {name: value for name, value in os.environ.items() if "JOBQUEUE" not in name}
         return {
-            **kept,
+            **clean_environ(),
             "JOBQUEUE_DATA_DIR": str(self.folder / "data"),
             "JOBQUEUE_REDIS__NAMESPACE": self._namespace,
             "JOBQUEUE_LOG__FORMAT": "json",
