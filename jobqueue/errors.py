@@ -3,7 +3,8 @@
     JobqueueError
     ├── InvalidRequest        422  validation_error
     │   ├── UnknownType       422  unknown_type
-    │   └── UnknownTemplate   422  unknown_template
+    │   ├── UnknownTemplate   422  unknown_template
+    │   └── UnknownParent     422  unknown_parent
     ├── MalformedRequest      400  malformed_request
     ├── MalformedBody         400  malformed_body
     ├── PayloadTooLarge       413  payload_too_large
@@ -13,17 +14,25 @@
     ├── UnsupportedMediaType  415  unsupported_media_type
     ├── JobNotFound           404  job_not_found
     ├── Conflict              409
+    │   ├── IdempotencyConflict 409 idempotency_conflict
+    │   ├── NotMovable        409  not_movable
+    │   ├── AlreadyStarted    409  already_started
+    │   ├── UniqueKeyHeld     409  unique_key_held
     │   ├── AlreadyFinished   409  already_finished
     │   ├── NotRetryable      409  not_retryable
     │   ├── NotReady          409  not_ready
     │   ├── JobFailed         409  job_failed
     │   └── JobCancelled      409  job_cancelled
     ├── DocumentGone          410  document_gone
+    ├── Backpressure          429
+    │   ├── QueueFull         429  queue_full
+    │   └── TenantFull        429  tenant_full
     ├── Unavailable           503
     │   ├── RedisUnavailable  503  redis_unavailable
     │   ├── RedisFull         503  redis_full
     │   └── StorageUnavailable 503 storage_unavailable
     ├── RedisRefused          500  redis_refused
+    ├── SchemaMismatch        500  schema_mismatch
     ├── SettingsError              exit 2
     ├── ServerUnreachable          exit 3
     └── UnexpectedAnswer           exit 3
@@ -32,7 +41,8 @@ What a handler raises to choose its job's outcome:
 
     JobOutcome
     ├── Unrecoverable              dead at once, nothing to retry
-    └── Snooze                     again later, the attempt is not spent
+    ├── Snooze                     again later, the attempt is not spent
+    └── WaitForChildren            again when they have ended, the attempt is not spent
 
 Any other exception of a handler is a failed attempt and is retried.
 """
@@ -77,6 +87,12 @@ class UnknownTemplate(InvalidRequest):
     """No template of this name is installed."""
 
     code = "unknown_template"
+
+
+class UnknownParent(InvalidRequest):
+    """A job depends on one that is not there."""
+
+    code = "unknown_parent"
 
 
 class MalformedRequest(JobqueueError):
@@ -141,6 +157,30 @@ class Conflict(JobqueueError):
     status = 409
 
 
+class IdempotencyConflict(Conflict):
+    """The idempotency key was used for another request."""
+
+    code = "idempotency_conflict"
+
+
+class NotMovable(Conflict):
+    """Other jobs or a unique key depend on the place of the job."""
+
+    code = "not_movable"
+
+
+class AlreadyStarted(Conflict):
+    """The job runs or has ended; what was asked is for jobs that wait."""
+
+    code = "already_started"
+
+
+class UniqueKeyHeld(Conflict):
+    """Another job holds the unique key of a job that should run again."""
+
+    code = "unique_key_held"
+
+
 class AlreadyFinished(Conflict):
     """A finished job cannot be cancelled."""
 
@@ -178,6 +218,24 @@ class DocumentGone(JobqueueError):
     status = 410
 
 
+class Backpressure(JobqueueError):
+    """There are too many jobs: trying again later helps, sending more does not."""
+
+    status = 429
+
+
+class QueueFull(Backpressure):
+    """The queue has as many waiting jobs as its size limit allows."""
+
+    code = "queue_full"
+
+
+class TenantFull(Backpressure):
+    """The tenant has as many open jobs as its size limit allows."""
+
+    code = "tenant_full"
+
+
 class Unavailable(JobqueueError):
     """A part that the service stands on does not answer; trying again later helps."""
 
@@ -206,6 +264,12 @@ class RedisRefused(JobqueueError):
     """Redis refused a command for a reason that trying again does not heal."""
 
     code = "redis_refused"
+
+
+class SchemaMismatch(JobqueueError):
+    """The queue was written by another version of the program."""
+
+    code = "schema_mismatch"
 
 
 class SettingsError(JobqueueError):

@@ -6,7 +6,7 @@ broker never looks into them.
 """
 
 from enum import IntEnum, StrEnum
-from typing import Any
+from typing import Any, Literal
 
 import msgspec
 
@@ -64,14 +64,65 @@ class Priority(IntEnum):
         return self.name.lower()
 
 
+class UniqueMode(StrEnum):
+    """What happens to a job whose unique key another job holds."""
+
+    SIMPLE = "simple"
+    """The other stands for it, until the other has ended."""
+    THROTTLE = "throttle"
+    """The other stands for it, for `ttl` seconds, whatever becomes of the other."""
+    DEBOUNCE = "debounce"
+    """It replaces the payload of the other, which starts `ttl` seconds after the last one."""
+    LATEST = "latest"
+    """It replaces the payload of the other, or where that runs, the newest runs once after it."""
+
+
+class Unique(msgspec.Struct, frozen=True, omit_defaults=True):
+    """One job of a key at a time, within a queue.
+
+    Attributes:
+        ttl: seconds; needed by throttle and debounce, and for the others the longest time for
+            which a job holds the key.
+    """
+
+    key: str
+    mode: UniqueMode = UniqueMode.SIMPLE
+    ttl: float | None = None
+
+
+class Parent(msgspec.Struct, frozen=True, omit_defaults=True):
+    """A job that must end before another starts.
+
+    Attributes:
+        on_failure: what happens to the job that waits when this one ends dead or cancelled:
+            it is dead too (fail), cancelled too (cancel), waits on for the others as if this one
+            had completed (ignore), or starts at once, without waiting for the others (continue).
+    """
+
+    id: str
+    on_failure: Literal["fail", "cancel", "ignore", "continue"] = "fail"
+
+
 class JobOptions(msgspec.Struct, frozen=True, omit_defaults=True):
-    """What a job asks for beyond its type's policy; None leaves it to the type."""
+    """What a job asks for beyond its type's policy; None leaves it to the type.
+
+    Attributes:
+        key: idempotency key.
+        expires_in: seconds within which it must start, else it is cancelled.
+        retention: seconds for which it is kept once it has ended.
+    """
 
     timeout: float | None = None
     max_attempts: int | None = None
     backoff: Backoff | None = None
     tags: tuple[str, ...] = ()
     metadata: dict[str, Any] = msgspec.field(default_factory=dict)
+    tenant: str | None = None
+    key: str | None = None
+    unique: Unique | None = None
+    expires_in: float | None = None
+    depends_on: tuple[Parent, ...] = ()
+    retention: float | None = None
 
 
 DEFAULT_OPTIONS = JobOptions()
@@ -84,6 +135,10 @@ class NewJob(msgspec.Struct, frozen=True):
         id: `<queue>-<ULID>` of `jobqueue.ids.new_job_id`; a re-send keeps it.
         delay_ms: earliest start counted from Redis' clock at the submit; or
         run_at_ms: earliest start as Unix time. Neither: at once.
+        digest: of the request, so that a second one with the same idempotency key is known to
+            be the same.
+        group: whose turn it takes and whose limits it counts against: its tenant, or the value
+            of its type's limit key.
     """
 
     id: str
@@ -93,13 +148,35 @@ class NewJob(msgspec.Struct, frozen=True):
     delay_ms: int = 0
     run_at_ms: int = 0
     options: JobOptions = DEFAULT_OPTIONS
+    digest: str = ""
+    group: str | None = None
 
 
 class Accepted(msgspec.Struct, frozen=True):
-    """What a producer gets for each job: its id and first state."""
+    """What a producer gets for each job: its id and state.
+
+    Attributes:
+        stands_for: whether this is another job, which was there before and stands for the one
+            that was sent: by its idempotency key (`key`) or its unique key (`unique`).
+    """
 
     id: str
     state: State
+    stands_for: Literal["key", "unique"] | None = None
+
+
+class Refusal(msgspec.Struct, frozen=True):
+    """Why a job does not come in.
+
+    Attributes:
+        why: conflict (its idempotency key was used by another request), full (of its queue or
+            group) or parent (a job that it depends on is unknown).
+        what: the job's id that is in the way or missing; for full the jobs there, the limit and
+            the group.
+    """
+
+    why: str
+    what: str
 
 
 class ClaimedJob(msgspec.Struct, frozen=True):
@@ -141,6 +218,10 @@ class Outcome(StrEnum):
     COMPLETED = "completed"
     RETRY = "retry"
     SNOOZE = "snooze"
+    RATE_LIMITED = "rate_limited"
+    """As snooze, and its group (or the queue, where it has none) is held back meanwhile."""
+    WAIT = "wait"
+    """Again when the jobs in `parents` have ended; the attempt is not spent."""
     RETURNED = "returned"
     """Handed back unspent (shutdown): first in its lane, at once."""
     DEAD = "dead"
@@ -151,7 +232,7 @@ class Verdict(msgspec.Struct, frozen=True):
     """What a worker says about a delivery.
 
     Attributes:
-        delay_ms: wait before the next attempt (retry, snooze).
+        delay_ms: wait before the next attempt (retry, snooze, rate_limited).
         result: JSON of the handler's return value (completed).
         failure: what went wrong (retry, dead).
         reason: one stable word for a dead or cancelled job, e.g. `template_error`.
@@ -164,6 +245,7 @@ class Verdict(msgspec.Struct, frozen=True):
     result: bytes | None = None
     failure: Failure | None = None
     reason: str | None = None
+    parents: tuple[Parent, ...] = ()
 
 
 class Settled(StrEnum):
@@ -267,6 +349,8 @@ class RetryResult(StrEnum):
 
     QUEUED = "queued"
     NOT_RETRYABLE = "not_retryable"
+    DUPLICATE = "duplicate"
+    """Another job holds its unique key now."""
     NOT_FOUND = "not_found"
 
 
@@ -276,3 +360,58 @@ class QueueStats(msgspec.Struct, frozen=True):
     queue: str
     counts: dict[State, int]
     oldest_queued_seconds: float = 0.0
+    paused: bool = False
+
+
+class Rate(msgspec.Struct, frozen=True):
+    """At most `count` starts in any `period` seconds."""
+
+    count: int
+    period: float
+
+
+class GroupLimits(msgspec.Struct, frozen=True, omit_defaults=True):
+    """What one tenant (or value of a limit key) may do; None: what the queue says for each.
+
+    Attributes:
+        weight: jobs that start in its turn.
+        concurrency: jobs that run at once, on all workers.
+        size: jobs that have not ended.
+    """
+
+    weight: int = 1
+    paused: bool = False
+    concurrency: int | None = None
+    rate: Rate | None = None
+    size: int | None = None
+
+
+class QueueLimits(msgspec.Struct, frozen=True, omit_defaults=True):
+    """What a queue may do, on all workers together; None: no limit.
+
+    Attributes:
+        concurrency: jobs that run at once.
+        size: jobs that wait (queued, scheduled, blocked).
+        group_concurrency, group_rate, group_size: the same for each tenant or value of a limit
+            key, unless it has limits of its own.
+        starvation_after: seconds after which a job that waits counts as one of the next higher
+            lane.
+    """
+
+    concurrency: int | None = None
+    rate: Rate | None = None
+    size: int | None = None
+    group_concurrency: int | None = None
+    group_rate: Rate | None = None
+    group_size: int | None = None
+    starvation_after: float | None = None
+
+
+class Delivery(msgspec.Struct, frozen=True):
+    """One delivery of a job that was not its last; times in Unix milliseconds."""
+
+    outcome: str
+    started_at_ms: int | None
+    ended_at_ms: int
+    worker_id: str
+    error: str | None = None

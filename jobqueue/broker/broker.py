@@ -6,18 +6,16 @@ from contextlib import AbstractAsyncContextManager
 import msgspec
 
 from jobqueue.broker import scripts
-from jobqueue.broker.codec import ulid_of
 from jobqueue.broker.connections import Connections
 from jobqueue.broker.consumer import BLOCK_SLACK, Claim, Consumer, Lease
 from jobqueue.broker.events import Event, Events
 from jobqueue.broker.keys import SCHEMA_VERSION, Keys
 from jobqueue.broker.leases import LeaseRenewer, Renewal
 from jobqueue.broker.listing import Filter, Lister
+from jobqueue.broker.operator import Operator
 from jobqueue.broker.producer import Producer
 from jobqueue.broker.reader import Reader, Standing
 from jobqueue.broker.reaping import Reaping, ReapReport
-from jobqueue.broker.resend import resend
-from jobqueue.ids import split_job_id
 from jobqueue.model import (
     Accepted,
     CancelResult,
@@ -49,6 +47,9 @@ class Broker:
     """All queues of one namespace on one Redis.
 
     Every method raises `RedisUnavailable` when Redis does not answer.
+
+    Attributes:
+        operator: what operators do beyond cancel and retry.
     """
 
     def __init__(
@@ -59,10 +60,11 @@ class Broker:
         self._channel = connections.commands
         self._keys = keys
         self._retention = retention
-        self._producer = Producer(self._channel, keys)
+        self._producer = Producer(self._channel, keys, retention)
         self._reader = Reader(self._channel, keys)
         self._lister = Lister(self._channel, keys, self._reader)
         self._reaping = Reaping(self._channel, keys, retention)
+        self.operator = Operator(self._channel, keys, retention)
         self._events = Events(connections.address, keys)
 
     async def close(self) -> None:
@@ -148,24 +150,13 @@ class Broker:
 
     # Operators
 
-    async def cancel(self, job_id: str) -> CancelResult:
+    async def cancel(self, job_id: str, *, reason: str = "cancelled") -> CancelResult:
         """Cancel a job: at once when it has not started, else its worker is told."""
-        names = split_job_id(job_id)
-        if names is None:
-            return CancelResult.NOT_FOUND
-        call = scripts.cancel(
-            self._keys.meta(names[0]), names[1], self._keys.control, self._retention.cancelled_count
-        )
-        answer: bytes = await resend(lambda: self._channel.call(call))
-        return CancelResult(answer.decode())
+        return await self.operator.cancel(job_id, reason)
 
     async def retry(self, job_id: str) -> RetryResult:
         """Queue a dead or cancelled job again, with all its attempts."""
-        names = split_job_id(job_id)
-        if names is None:
-            return RetryResult.NOT_FOUND
-        call = scripts.retry(self._keys.meta(names[0]), ulid_of(job_id))
-        return RetryResult((await self._channel.call(call)).decode())
+        return (await self.operator.replay([job_id]))[0]
 
     # Workers
 

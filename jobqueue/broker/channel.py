@@ -17,7 +17,13 @@ from typing_extensions import override
 
 from jobqueue.broker.address import Address
 from jobqueue.broker.scripts import Argument, ScriptCall
-from jobqueue.errors import JobqueueError, RedisFull, RedisRefused, RedisUnavailable
+from jobqueue.errors import (
+    JobqueueError,
+    RedisFull,
+    RedisRefused,
+    RedisUnavailable,
+    SchemaMismatch,
+)
 from jobqueue.metrics import REDIS_SCRIPT
 
 CONNECT_TIMEOUT = 5.0
@@ -239,4 +245,6 @@ class Channel:
         if text.startswith(_UNAVAILABLE):
             self.break_connection()
             return RedisUnavailable(f"Redis at {self._address.masked}: {text}")
+        if text.startswith("SCHEMA"):
+            return SchemaMismatch(text.removeprefix("SCHEMA "))
         return RedisRefused(text)

@@ -9,24 +9,30 @@ first letter and nothing else. All that changes later is in the status hash.
 """
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Literal
 
 import msgspec
 
 from jobqueue.broker.scripts import Argument
-from jobqueue.ids import created_at_ms, split_job_id
+from jobqueue.ids import ULID_LENGTH, created_at_ms, split_job_id
 from jobqueue.model import (
     DEFAULT_OPTIONS,
+    Accepted,
     ClaimedJob,
     Failure,
     Job,
     JobOptions,
     NewJob,
+    Outcome,
+    Parent,
     Priority,
     Progress,
+    Refusal,
     State,
+    UniqueMode,
     Verdict,
 )
+from jobqueue.settings import RetentionSettings
 
 LETTERS = {
     Priority.CRITICAL: b"c",
@@ -36,7 +42,10 @@ LETTERS = {
 }
 PRIORITIES = {letter: priority for priority, letter in LETTERS.items()}
 
+_STANDS_FOR: dict[str, Literal["key", "unique"]] = {"k": "key", "u": "unique"}
+
 _encode = msgspec.json.Encoder().encode
+_pack = msgspec.msgpack.Encoder().encode
 _decode_options = msgspec.json.Decoder(JobOptions).decode
 _decode_failure = msgspec.json.Decoder(Failure).decode
 _decode_progress = msgspec.json.Decoder(Progress).decode
@@ -68,19 +77,91 @@ def decode_spec(spec: bytes) -> tuple[Priority, str, JobOptions, bytes]:
 
 
 def enqueue_arguments(job: NewJob) -> tuple[Argument, ...]:
-    """What `enqueue` and `stage` take of a job: id, spec, delay_ms, run_at_ms."""
-    return (ulid_of(job.id), encode_spec(job), job.delay_ms, job.run_at_ms)
+    """What `enqueue` and `stage` take of a job: id, spec, delay_ms, run_at_ms, extras."""
+    plain = job.options is DEFAULT_OPTIONS and job.group is None
+    extras = b"" if plain else encode_extras(job)
+    return (ulid_of(job.id), encode_spec(job), job.delay_ms, job.run_at_ms, extras)
+
+
+def encode_extras(job: NewJob) -> bytes:
+    """What admission.lua needs of a job beside its spec; empty where it needs nothing."""
+    options, unique = job.options, job.options.unique
+    kept: dict[str, Any] = {}
+    extras: dict[str, Any] = {}
+    if job.group is not None:
+        kept["g"] = job.group
+    if options.key is not None:
+        kept["k"] = options.key
+        extras["digest"] = job.digest
+    if options.retention is not None:
+        kept["r"] = round(options.retention * 1000)
+    if unique is not None:
+        if unique.mode is UniqueMode.THROTTLE:
+            kept["t"] = unique.key
+        else:
+            kept |= {"u": unique.key, "m": unique.mode}
+        if unique.ttl is not None:
+            extras["ttl"] = round(unique.ttl * 1000)
+    if options.expires_in is not None:
+        extras["expires_in"] = round(options.expires_in * 1000)
+    if options.depends_on:
+        queue = job.id[: -ULID_LENGTH - 1]
+        extras["parents"] = parents_argument(queue, options.depends_on)
+    if not kept and not extras:
+        return b""
+    return _pack({"x": kept, **extras})
+
+
+def parents_argument(queue: str, parents: Sequence[Parent]) -> list[tuple[str, str]]:
+    """Parents as the scripts of `queue` name them: short where they are of the same queue."""
+    start = f"{queue}-"
+    return [
+        (
+            ulid_of(parent.id)
+            if parent.id.startswith(start) and len(parent.id) == len(start) + ULID_LENGTH
+            else parent.id,
+            parent.on_failure,
+        )
+        for parent in parents
+    ]
+
+
+def decode_answer(queue: str, job_id: str, answer: bytes) -> Accepted | Refusal:
+    """What admission.lua says of a job."""
+    text = answer.decode()
+    if text[0] == "=":
+        why, ulid, state = text[1:].split(" ", 2)
+        moved = state == "moved"  # to another queue, where it may be in any state by now
+        found = State.QUEUED if moved else State(state)
+        return Accepted(f"{queue}-{ulid}", found, _STANDS_FOR[why])
+    if text[0] == "!":
+        why, _, what = text[1:].partition(" ")
+        return Refusal(why, f"{queue}-{what}" if why == "conflict" else what)
+    return Accepted(job_id, State(text))
+
+
+def retention_argument(retention: RetentionSettings) -> str:
+    """What scripts that end jobs take: state, age in ms and count, for each final state."""
+    limits = (
+        (State.COMPLETED, retention.completed, retention.completed_count),
+        (State.CANCELLED, retention.cancelled, retention.cancelled_count),
+        (State.DEAD, retention.dead, retention.dead_count),
+    )
+    return " ".join(f"{state} {round(age * 1000)} {count}" for state, age, count in limits)
 
 
 def verdict_arguments(verdict: Verdict) -> tuple[Argument, ...]:
     """What `settle` takes of a verdict: see settle.lua."""
     failure = verdict.failure
+    result = verdict.result if verdict.result is not None else b""
+    if verdict.outcome is Outcome.WAIT:
+        result = _pack(parents_argument(verdict.id[: -ULID_LENGTH - 1], verdict.parents))
     return (
         ulid_of(verdict.id),
         verdict.token,
         verdict.outcome,
         verdict.delay_ms,
-        verdict.result if verdict.result is not None else b"",
+        result,
         _encode(failure) if failure else b"",
         _encode(failure.message) if failure else b"",
         verdict.reason or "",

@@ -14,10 +14,11 @@ from jobqueue.broker.channel import Channel
 from jobqueue.broker.codec import (
     decode_claimed,
     progress_argument,
+    retention_argument,
     ulid_of,
     verdict_arguments,
 )
-from jobqueue.broker.keys import Keys
+from jobqueue.broker.keys import SCHEMA_VERSION, Keys
 from jobqueue.broker.resend import resend
 from jobqueue.broker.scripts import Argument, ScriptCall
 from jobqueue.model import ClaimedJob, Progress, Settled, Verdict, WorkerInfo
@@ -82,11 +83,7 @@ class Consumer:
         self._queue = queue
         self._worker = worker_id
         self._lease_ms = round(lease * 1000)
-        self._keep = (
-            retention.completed_count,
-            retention.dead_count,
-            retention.cancelled_count,
-        )
+        self._retention = retention_argument(retention)
         self._queues = keys.queues
         self._meta = keys.meta(queue)
         self._handoff = keys.of(queue, "handoff")
@@ -167,7 +164,13 @@ class Consumer:
         if self._nonce is None:
             self._nonce = secrets.token_hex(16)
         call = scripts.claim(
-            self._meta, self._worker, self._nonce, min(slots, MAX_CLAIM), self._lease_ms
+            self._meta,
+            self._worker,
+            self._nonce,
+            min(slots, MAX_CLAIM),
+            self._lease_ms,
+            self._retention,
+            SCHEMA_VERSION,
         )
         return call, self._nonce
 
@@ -177,7 +180,7 @@ class Consumer:
             scripts.settle(
                 self._meta,
                 self._worker,
-                *self._keep,
+                self._retention,
                 chain.from_iterable(
                     map(verdict_arguments, verdicts[part * MAX_SETTLE : (part + 1) * MAX_SETTLE])
                 ),

@@ -1,6 +1,6 @@
 """The names of keys and channels that are made outside the scripts."""
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 """Layout of the keys; a process refuses a queue that another version has written."""
 
 EVENTS = "job_status"

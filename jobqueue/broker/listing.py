@@ -34,6 +34,7 @@ class _Position(msgspec.Struct, frozen=True, array_like=True):
     score: str = ""
     after: str = ""
     lane: int = 0
+    group: str = ""
     offset: int = 0
 
 
@@ -149,12 +150,22 @@ class Lister:
         self, position: _Position, limit: int
     ) -> tuple[list[_Entry], _Position | None]:
         call = scripts.list_queued(
-            self._keys.meta(position.queue), position.lane, position.offset, position.after, limit
+            self._keys.meta(position.queue),
+            position.lane,
+            position.group,
+            position.offset,
+            position.after,
+            limit,
         )
-        lane, offset, last, *names = await self._channel.call(call)
+        lane, group, offset, last, *names = await self._channel.call(call)
         ulids = [name.decode() for name in names]
         end = _Position(
-            position.state, queue=position.queue, lane=lane, offset=offset, after=last.decode()
+            position.state,
+            queue=position.queue,
+            lane=lane,
+            group=group.decode(),
+            offset=offset,
+            after=last.decode(),
         )
         # where `after` is found by name, the offset only says how far to search for it
         searched = position.offset + (limit if position.lane else 0)

@@ -6,14 +6,21 @@ from collections.abc import Iterator, Sequence
 from itertools import chain
 from typing import Any
 
-from jobqueue.broker import scripts
+from jobqueue.broker import refusals, scripts
 from jobqueue.broker.channel import Channel
-from jobqueue.broker.codec import enqueue_arguments, ulid_of
+from jobqueue.broker.codec import (
+    decode_answer,
+    encode_extras,
+    enqueue_arguments,
+    retention_argument,
+    ulid_of,
+)
 from jobqueue.broker.keys import SCHEMA_VERSION, Keys
 from jobqueue.broker.resend import resend
 from jobqueue.errors import RedisUnavailable
 from jobqueue.ids import created_at_ms, new_ulid, split_job_id
-from jobqueue.model import Accepted, NewJob, State
+from jobqueue.model import Accepted, NewJob, Refusal, State
+from jobqueue.settings import RetentionSettings
 
 SCRIPT_JOBS = 500
 """Most jobs of one script call: about 2 ms of Redis, in which nobody else is served."""
@@ -34,36 +41,45 @@ _Waiting = tuple[NewJob, asyncio.Future[Accepted]]
 class Producer:
     """Puts jobs into queues."""
 
-    def __init__(self, channel: Channel, keys: Keys) -> None:
+    def __init__(self, channel: Channel, keys: Keys, retention: RetentionSettings) -> None:
         self._channel = channel
         self._keys = keys
+        self._retention = retention_argument(retention)
         self._waiting: dict[str, list[_Waiting]] = defaultdict(list)
         self._sending: set[asyncio.Task[None]] = set()
         self._introduced: dict[str, float] = {}
 
     async def enqueue(self, job: NewJob) -> Accepted:
-        """Enqueue one job, together with all others of this loop tick."""
+        """Enqueue one job, together with all others of this loop tick.
+
+        Raises:
+            Refused: it does not come in; see `refusals`.
+        """
         loop = asyncio.get_running_loop()
         accepted: asyncio.Future[Accepted] = loop.create_future()
-        waiting = self._waiting[_queue_of(job)]
+        waiting = self._waiting[queue_of(job)]
         if not waiting:
-            loop.call_soon(self._send_soon, _queue_of(job))
+            loop.call_soon(self._send_soon, queue_of(job))
         waiting.append((job, accepted))
         return await accepted
 
     async def enqueue_many(self, jobs: Sequence[NewJob]) -> list[Accepted]:
-        """Enqueue jobs: all or nothing within each queue."""
+        """Enqueue jobs: all or nothing within each queue.
+
+        Raises:
+            Refused: none of one queue's jobs comes in; those of queues before it may be in, and
+                sending the same call again completes it.
+        """
         by_queue: dict[str, list[NewJob]] = defaultdict(list)
         for job in jobs:
-            by_queue[_queue_of(job)].append(job)
+            by_queue[queue_of(job)].append(job)
+        if len(by_queue) > 1:
+            for queue, group in by_queue.items():
+                await self._check(queue, list(_parts(group)), jobs)
         accepted: dict[str, Accepted] = {}
         for queue, group in by_queue.items():
-            parts = list(_parts(group))
-            if len(parts) == 1:
-                answers = await self._enqueue_call(queue, group)
-            else:
-                answers = await self._enqueue_staged(queue, parts)
-            accepted.update((answer.id, answer) for answer in answers)
+            answers = await self._enqueue_group(queue, group, jobs)
+            accepted |= {job.id: answer for job, answer in zip(group, answers, strict=True)}
         return [accepted[job.id] for job in jobs]
 
     async def close(self) -> None:
@@ -79,26 +95,54 @@ class Producer:
 
     async def _send(self, queue: str, waiting: list[_Waiting]) -> None:
         try:
-            answers = await self._enqueue_call(queue, [job for job, _ in waiting])
+            answers = await self._enqueue_call(queue, [job for job, _ in waiting], "each")
         except Exception as error:  # noqa: BLE001 - every caller gets it
             for _, accepted in waiting:
                 if not accepted.done():
                     accepted.set_exception(error)
             return
-        for (_, accepted), answer in zip(waiting, answers, strict=True):
-            if not accepted.done():
+        for (job, accepted), answer in zip(waiting, answers, strict=True):
+            if accepted.done():
+                continue
+            if isinstance(answer, Refusal):
+                accepted.set_exception(refusals.error_of(job, answer))
+            else:
                 accepted.set_result(answer)
 
-    async def _enqueue_call(self, queue: str, jobs: Sequence[NewJob]) -> list[Accepted]:
+    async def _enqueue_group(
+        self, queue: str, jobs: Sequence[NewJob], call: Sequence[NewJob]
+    ) -> list[Accepted]:
+        parts = list(_parts(jobs))
+        if len(parts) == 1:
+            answers = await self._enqueue_call(queue, jobs, "atomic")
+            return refusals.check(call, jobs, answers)
+        await self._check(queue, parts, call)
+        return await self._enqueue_staged(queue, parts)
+
+    async def _check(
+        self, queue: str, parts: Sequence[Sequence[NewJob]], call: Sequence[NewJob]
+    ) -> None:
+        """Raise what would refuse a call, before any part of it is accepted."""
+        for part in parts:
+            some = [job for job in part if encode_extras(job)]
+            if some:
+                answers = await self._enqueue_call(queue, some, "check")
+                refusals.check(call, some, answers)
+
+    async def _enqueue_call(
+        self, queue: str, jobs: Sequence[NewJob], mode: str
+    ) -> list[Accepted | Refusal]:
         await self._introduce(queue)
         call = scripts.enqueue(
             self._keys.meta(queue),
             SCHEMA_VERSION,
+            self._retention,
+            mode,
             chain.from_iterable(map(enqueue_arguments, jobs)),
         )
-        states = await self._insist(call)
+        answers = await self._insist(call)
         return [
-            Accepted(job.id, State(state.decode())) for job, state in zip(jobs, states, strict=True)
+            decode_answer(queue, job.id, answer) for job, answer in zip(jobs, answers, strict=True)
         ]
 
     async def _enqueue_staged(
@@ -114,12 +158,30 @@ class Producer:
             arguments = chain.from_iterable(map(enqueue_arguments, part))
             await self._insist(scripts.stage(meta, batch, staged, STAGED_MS, arguments))
             staged += len(part)
-        if not await self._insist(scripts.accept_batch(meta, batch, staged, SCHEMA_VERSION)):
+        accepted = await self._insist(scripts.accept_batch(meta, batch, staged, SCHEMA_VERSION))
+        if isinstance(accepted, list):
+            raise refusals.full(queue, *accepted)
+        if not accepted:
             raise RedisUnavailable("Redis lost the staged jobs before they were accepted")
-        move = scripts.move_intake(meta, min(map(len, parts)))
+        move = scripts.move_intake(meta, min(map(len, parts)), self._retention)
         while await self._insist(move):
             pass
-        return [Accepted(job.id, _first_state(job)) for part in parts for job in part]
+        notes = await self._notes(queue, batch)
+        return [
+            notes.get(job.id) or Accepted(job.id, _first_state(job)) for part in parts for job in part
+        ]
+
+    async def _notes(self, queue: str, batch: str) -> dict[str, Accepted]:
+        """What stands for jobs of a staged batch that did not simply come in."""
+        name = self._keys.of(queue, f"answers:{batch}")
+        fields = await resend(lambda: self._channel.execute("HGETALL", name))
+        notes = {}
+        for ulid, answer in zip(fields[::2], fields[1::2], strict=True):
+            job_id = f"{queue}-{ulid.decode()}"
+            decoded = decode_answer(queue, job_id, answer)
+            if isinstance(decoded, Accepted):
+                notes[job_id] = decoded
+        return notes
 
     async def _insist(self, call: scripts.ScriptCall) -> Any:
         return await resend(lambda: self._channel.call(call))
@@ -143,7 +205,8 @@ def _parts(jobs: Sequence[NewJob]) -> Iterator[Sequence[NewJob]]:
     yield jobs[first:]
 
 
-def _queue_of(job: NewJob) -> str:
+def queue_of(job: NewJob) -> str:
+    """The queue in which a job is to run."""
     names = split_job_id(job.id)
     if names is None:
         raise ValueError(f"not a job id: {job.id!r}")
@@ -152,5 +215,7 @@ def _queue_of(job: NewJob) -> str:
 
 def _first_state(job: NewJob) -> State:
     """The state in which a job of a staged batch was accepted."""
+    if job.options.depends_on:
+        return State.BLOCKED
     delayed = job.delay_ms > 0 or job.run_at_ms > created_at_ms(ulid_of(job.id))
     return State.SCHEDULED if delayed else State.QUEUED

@@ -85,7 +85,7 @@ class Reader:
 
     async def _stats_of(self, queue: str) -> QueueStats:
         answer = await self._channel.call(scripts.stats(self._keys.meta(queue)))
-        now, queued, scheduled, active, completed, dead, cancelled, *oldest = answer
+        now, paused, queued, scheduled, blocked, active, completed, dead, cancelled, *oldest = answer
         since = [
             max(created_at_ms(ulid.decode()), int(run_at))
             for ulid, run_at in zip(oldest[::2], oldest[1::2], strict=True)
@@ -94,7 +94,7 @@ class Reader:
             queue=queue,
             counts={
                 State.SCHEDULED: scheduled,
-                State.BLOCKED: 0,
+                State.BLOCKED: blocked,
                 State.QUEUED: queued,
                 State.ACTIVE: active,
                 State.COMPLETED: completed,
@@ -102,6 +102,7 @@ class Reader:
                 State.CANCELLED: cancelled,
             },
             oldest_queued_seconds=max(now - min(since), 0) / 1000 if since else 0.0,
+            paused=bool(paused),
         )
 
     async def workers(self) -> list[WorkerInfo]:

@@ -6,8 +6,9 @@ import msgspec
 
 from jobqueue.broker import scripts
 from jobqueue.broker.channel import Channel
+from jobqueue.broker.codec import retention_argument
 from jobqueue.broker.keys import Keys
-from jobqueue.model import State
+from jobqueue.broker.outbox import Outbox
 from jobqueue.settings import RetentionSettings
 
 STEP = 500
@@ -50,28 +51,20 @@ class Reaping:
     def __init__(self, channel: Channel, keys: Keys, retention: RetentionSettings) -> None:
         self._channel = channel
         self._keys = keys
-        self._retention = retention
+        self._retention = retention_argument(retention)
+        self._outbox = Outbox(channel, keys, retention)
 
     async def reap(self, queue: str, *, lease: float) -> ReapReport:
         """One pass over a queue; `lease` is its workers' lease in seconds."""
-        meta, keep = self._keys.meta(queue), self._retention
-        call = self._channel.call
-        recovery, promoted, moving, returned, removed = await asyncio.gather(
-            call(
-                scripts.recover(
-                    meta,
-                    round(lease * 1000),
-                    STEP,
-                    MAX_CRASHES,
-                    keep.dead_count,
-                    keep.cancelled_count,
-                    max(round(lease * 1000 / 3), MIN_GAP_MS),
-                )
-            ),
-            call(scripts.promote_due(meta, STEP)),
-            call(scripts.move_intake(meta, STEP)),
+        meta, keep, call = self._keys.meta(queue), self._retention, self._channel.call
+        lease_ms = round(lease * 1000)
+        gap_ms = max(round(lease_ms / 3), MIN_GAP_MS)
+        recovery, (promoted, waiting), returned, removed, relayed = await asyncio.gather(
+            call(scripts.recover(meta, lease_ms, STEP, MAX_CRASHES, keep, gap_ms)),
+            call(scripts.advance(meta, STEP, keep)),
             call(scripts.sweep(meta, INBOX_PATIENCE_MS, WORKER_SILENCE_MS, STEP)),
-            call(scripts.retain(meta, STEP, self._limits())),
+            call(scripts.retain(meta, STEP, keep)),
+            self._outbox.relay(queue),
         )
         back, dead, cancelled, found = recovery
         return ReapReport(
@@ -81,7 +74,7 @@ class Reaping:
             removed=removed,
             dead=_ids(queue, dead),
             cancelled=_ids(queue, cancelled),
-            more=STEP in (found, promoted) or bool(moving) or removed >= STEP,
+            more=found == STEP or bool(waiting) or removed >= STEP or relayed,
         )
 
     async def beat_age(self, queue: str) -> float | None:
@@ -93,14 +86,6 @@ class Reaping:
         if stamp is None:
             return None
         return max(int(now[0]) + int(now[1]) / 1e6 - int(stamp) / 1000, 0.0)
-
-    def _limits(self) -> tuple[str | int, ...]:
-        keep = self._retention
-        return (
-            *(State.COMPLETED, round(keep.completed * 1000), keep.completed_count),
-            *(State.CANCELLED, round(keep.cancelled * 1000), keep.cancelled_count),
-            *(State.DEAD, round(keep.dead * 1000), keep.dead_count),
-        )
 
 
 def _ids(queue: str, ulids: list[bytes]) -> list[str]:

@@ -62,13 +62,13 @@ def _check(source: ScriptSource, stub: Callable[..., None]) -> None:
 
 
 @Script
-def enqueue(version: int, rest: Iterable[Argument], /) -> None:
-    """Accept up to 500 jobs: id, spec, delay_ms, run_at_ms each."""
+def enqueue(version: int, retention: str, mode: str, rest: Iterable[Argument], /) -> None:
+    """Accept up to 500 jobs: id, spec, delay_ms, run_at_ms, extras each."""
 
 
 @Script
 def stage(batch: str, offset: int, keep_ms: int, rest: Iterable[Argument], /) -> None:
-    """Stage up to 500 jobs of a batch: id, spec, delay_ms, run_at_ms each."""
+    """Stage up to 500 jobs of a batch: id, spec, delay_ms, run_at_ms, extras each."""
 
 
 @Script
@@ -77,24 +77,19 @@ def accept_batch(batch: str, total: int, version: int, /) -> None:
 
 
 @Script
-def move_intake(limit: int, /) -> None:
+def move_intake(limit: int, retention: str, /) -> None:
     """Move accepted jobs of a batch into the queue."""
 
 
 @Script
-def claim(worker: str, nonce: str, slots: int, lease_ms: int, /) -> None:
+def claim(  # noqa: PLR0917 - in the order of the script's ARGV
+    worker: str, nonce: str, slots: int, lease_ms: int, retention: str, version: int, /
+) -> None:
     """Take up to `slots` jobs."""
 
 
 @Script
-def settle(
-    worker: str,
-    keep_completed: int,
-    keep_dead: int,
-    keep_cancelled: int,
-    rest: Iterable[Argument],
-    /,
-) -> None:
+def settle(worker: str, retention: str, rest: Iterable[Argument], /) -> None:
     """End deliveries: id, token, outcome, delay_ms, result, failure, message, reason each."""
 
 
@@ -109,13 +104,80 @@ def report(worker: str, rest: Iterable[Argument], /) -> None:
 
 
 @Script
-def cancel(job: str, control: str, keep: int, /) -> None:
+def cancel(job: str, control: str, reason: str, retention: str, /) -> None:
     """Cancel one job."""
 
 
 @Script
-def retry(job: str, /) -> None:
-    """Queue a dead or cancelled job again."""
+def replay(rest: Iterable[Argument], /) -> None:
+    """Queue up to 500 dead or cancelled jobs again: id each."""
+
+
+@Script
+def promote_one(job: str, /) -> None:
+    """Let a scheduled job start now."""
+
+
+@Script
+def reschedule(job: str, run_at_ms: int, /) -> None:
+    """Let a job that waits start at another time."""
+
+
+@Script
+def prioritize(job: str, lane: bytes, /) -> None:
+    """Move a job that waits to another lane."""
+
+
+@Script
+def move_out(job: str, target: str, keep_ms: int, retention: str, /) -> None:
+    """Send a job that waits to another queue."""
+
+
+@Script
+def pause(paused: int, /) -> None:
+    """Close a queue, or open it again."""
+
+
+@Script
+def configure(rest: Iterable[Argument], /) -> None:
+    """Set limits of a queue: field, value each."""
+
+
+@Script
+def limit_group(group: str, limits: bytes, /) -> None:
+    """Set the limits of one group."""
+
+
+@Script
+def place_groups(cursor: bytes, /) -> None:
+    """Put a page of groups where they belong under changed limits."""
+
+
+@Script
+def clear(state: str, limit: int, reason: str, retention: str, /) -> None:
+    """Empty a state by one step."""
+
+
+@Script
+def outbox_read(limit: int, /) -> None:
+    """Read messages for other queues."""
+
+
+@Script
+def outbox_done(rest: Iterable[Argument], /) -> None:
+    """Remove messages that have arrived: message each."""
+
+
+@Script
+def watch(job: str, peer: str, /) -> None:
+    """Let a job of another queue wait for one of this."""
+
+
+@Script
+def tell(  # noqa: PLR0917 - in the order of the script's ARGV
+    job: str, peer: str, state: str, result: bytes, retention: str, /
+) -> None:
+    """Tell a job of this queue how a parent in another has ended."""
 
 
 @Script
@@ -135,20 +197,14 @@ def leave(worker: str, /) -> None:
 
 @Script
 def recover(  # noqa: PLR0917 - in the order of the script's ARGV
-    lease_ms: int,
-    limit: int,
-    max_crashes: int,
-    keep_dead: int,
-    keep_cancelled: int,
-    gap_ms: int,
-    /,
+    lease_ms: int, limit: int, max_crashes: int, retention: str, gap_ms: int, /
 ) -> None:
     """Take jobs back from lost workers."""
 
 
 @Script
-def promote_due(limit: int, /) -> None:
-    """Make due jobs runnable."""
+def advance(limit: int, retention: str, /) -> None:
+    """Move on what is due."""
 
 
 @Script
@@ -157,8 +213,8 @@ def sweep(patience_ms: int, silence_ms: int, limit: int, /) -> None:
 
 
 @Script
-def retain(limit: int, rest: Iterable[Argument], /) -> None:
-    """Remove what is past its retention: state, age_ms, keep each."""
+def retain(limit: int, retention: str, /) -> None:
+    """Remove what is past its retention."""
 
 
 @Script
@@ -177,7 +233,9 @@ def list_sorted(state: str, newest_first: int, score: str, after: str, limit: in
 
 
 @Script
-def list_queued(lane: int, offset: int, last: str, limit: int, /) -> None:
+def list_queued(  # noqa: PLR0917 - in the order of the script's ARGV
+    lane: int, group: str, offset: int, last: str, limit: int, /
+) -> None:
     """List queued jobs."""
 
 

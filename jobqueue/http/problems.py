@@ -8,6 +8,7 @@ from jobqueue.errors import (
     InvalidRequest,
     JobqueueError,
     Unauthorized,
+    Backpressure,
     Unavailable,
 )
 
@@ -46,7 +47,7 @@ def problem_response(error: JobqueueError, request_id: str) -> web.Response:
         errors=error.errors if isinstance(error, InvalidRequest) else (),
     )
     headers = {"Content-Type": CONTENT_TYPE}
-    if isinstance(error, Unavailable):
+    if isinstance(error, Unavailable | Backpressure):
         headers["Retry-After"] = RETRY_AFTER
     if isinstance(error, Unauthorized):
         headers["WWW-Authenticate"] = 'Bearer realm="jobqueue"'

@@ -13,7 +13,7 @@ import pytest
 from jobqueue.broker.address import parse_address
 from jobqueue.broker.broker import Broker, Connections, Consumer
 from jobqueue.broker.channel import Channel
-from jobqueue.errors import RedisRefused, RedisUnavailable, ServerUnreachable, SettingsError
+from jobqueue.errors import RedisUnavailable, SchemaMismatch, ServerUnreachable, SettingsError
 from jobqueue.model import Outcome, Settled, State
 from jobqueue.settings import RetentionSettings
 from tests.support.proxy import LossyProxy, lossy_proxy
@@ -197,7 +197,7 @@ async def test_another_layout_is_refused(
     """A process of another version neither writes into a queue nor takes from it."""
     await consumer.claim(1)
     client.hset(f"{namespace}:{{{QUEUE}}}:meta", "version", "999")
-    with pytest.raises(RedisRefused, match="run the same version"):
+    with pytest.raises(SchemaMismatch, match="run the same version"):
         await broker.enqueue(new_job())
-    with pytest.raises(RedisRefused, match="run the same version"):
+    with pytest.raises(SchemaMismatch, match="run the same version"):
         await broker.consumer(QUEUE, worker_id="w2", lease=15)

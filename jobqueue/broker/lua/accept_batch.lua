@@ -1,12 +1,17 @@
 --!include base
--- Accepts a staged batch of `total` jobs in one step. Returns 1, or 0 when it is gone.
+-- Accepts a staged batch of `total` jobs in one step. Returns 1, 0 when it is gone, and
+-- {room, size} where the queue has no room for it.
 local batch = ARGV[1]
 local total = ARGV[2]
 local version = ARGV[3]
 
 local staged = key('batch:' .. batch)
 if redis.call('SISMEMBER', key('accepted'), batch) == 1 then return 1 end
-if redis.call('LLEN', staged) ~= 4 * total then return 0 end
+if redis.call('LLEN', staged) ~= 5 * total then return 0 end
+if on.size then
+  local room = room_left()
+  if room < tonumber(total) then return {on.size - room, tonumber(on.size)} end
+end
 redis.call('HSET', meta, 'version', version, 'intake', 1)
 redis.call('PERSIST', staged)
 redis.call('SADD', key('accepted'), batch)

@@ -1,4 +1,4 @@
--- What every script starts from: the queue's keys, the time, and small helpers.
+-- What every script starts from: the queue's keys, the time, what is on, and small helpers.
 --
 -- Scripts read all they need before their first write, so that one that fails has changed nothing.
 
@@ -11,10 +11,47 @@ local now = clock[1] * 1000 + math.floor(clock[2] / 1000)
 
 local LANES = {'critical', 'high', 'normal', 'low'}
 local LANE_OF = {c = 'critical', h = 'high', n = 'normal', l = 'low'}
+local FINAL = {completed = true, dead = true, cancelled = true}
 
 local function key(name) return prefix .. name end
 local function status_key(id) return prefix .. id .. ':status' end
 local function integer(number) return string.format('%d', number) end
+
+-- What is on in this queue, read once a call: what is off costs no command. Fields without a
+-- value are false.
+local FEATURES = {'version', 'intake', 'paused', 'gated', 'cap', 'rate', 'size', 'starvation',
+  'grouped', 'turn', 'group_cap', 'group_rate', 'group_size', 'own_limits', 'holds', 'releasing',
+  'parents', 'archive'}
+local on = {}
+for i, value in ipairs(redis.call('HMGET', meta, unpack(FEATURES))) do on[FEATURES[i]] = value end
+
+local function turn_on(feature)
+  if on[feature] then return end
+  redis.call('HSET', meta, feature, 1)
+  on[feature] = '1'
+end
+
+local function turn_off(feature)
+  if not on[feature] then return end
+  redis.call('HDEL', meta, feature)
+  on[feature] = false
+end
+
+-- The fields of a job's status by name, with what it was enqueued with (`x`) unpacked.
+-- One that never left `queued` may have none.
+local function job_of(id, fields)
+  local values = redis.call('HMGET', status_key(id), unpack(fields))
+  local job = {id = id}
+  for i = 1, #fields do job[fields[i]] = values[i] or nil end
+  job.state = job.state or 'queued'
+  job.x = job.x and cmsgpack.unpack(job.x) or {}
+  return job
+end
+
+-- The lane of a job whose spec (or its first letter) is given.
+local function lane_of(job, spec) return LANE_OF[job.lane or string.sub(spec, 1, 1)] end
+
+local function first_letter(id) return redis.call('GETRANGE', prefix .. id, 0, 0) end
 
 -- Calls `command key member member ...` in slices that fit Lua's stack.
 local function many(command, target, arguments)
@@ -26,6 +63,12 @@ end
 -- Lets the script go on when Redis is out of memory: Redis refuses a command that may grow only as
 -- a script's first write, so a deletion of nothing goes first. For all but the enqueue.
 local function allow_oom() redis.call('DEL', key('nothing')) end
+
+-- How many more jobs the queue takes, where it has a size limit.
+local function room_left()
+  return tonumber(on.size) - tonumber(redis.call('HGET', meta, 'queued') or 0)
+    - redis.call('ZCARD', key('scheduled')) - redis.call('ZCARD', key('blocked'))
+end
 
 local function refuse_version(stored, version)
   return redis.error_reply('SCHEMA this queue has layout ' .. stored .. ', this program writes '

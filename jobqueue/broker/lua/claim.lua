@@ -1,4 +1,4 @@
---!include base events runnable promote intake
+--!include base events gate groups runnable unique finish unstarted outbox dependencies admission intake promote streams selection
 -- Hands up to `slots` jobs to a worker: first what is in its inbox, then the handoff, then the
 -- lanes by priority. With 0 slots the inbox goes back. The same nonce gets the same answer.
 --
@@ -8,91 +8,56 @@ local worker = ARGV[1]
 local nonce = ARGV[2]
 local slots = tonumber(ARGV[3])
 local lease_ms = tonumber(ARGV[4])
+local retention = ARGV[5]
+local version = ARGV[6]
 
-local LOOKS = 500 -- lane entries that one call looks at
 local ALARM_MS = 3000 -- an alarm whose holder has not claimed for so long is anybody's
 
 local inbox_key = key('inbox:' .. worker)
 local last_key = key('last:' .. worker)
-local NO_STATUS = {}
-local FIELDS = {'state', 'lane', 'attempt', 'deliveries', 'crashes', 'run_at', 'token'}
 
 local jobs = {} -- what this call answers
 local taken = {} -- ids
-local looked = 0 -- entries looked at so far
+local more = false
 
-local function add_job(id, spec, status, deliveries)
+local function add_job(id, spec, job, deliveries)
   jobs[#jobs + 1] = id
   jobs[#jobs + 1] = spec
-  jobs[#jobs + 1] = status[3] or '0'
+  jobs[#jobs + 1] = job.attempt or '0'
   jobs[#jobs + 1] = deliveries
-  jobs[#jobs + 1] = status[5] or '0'
-  jobs[#jobs + 1] = status[6] or '0'
+  jobs[#jobs + 1] = job.crashes or '0'
+  jobs[#jobs + 1] = job.run_at or '0'
 end
 
 local function answer_again(last)
   for id in string.gmatch(string.sub(last, 34), '%S+') do
-    local status = redis.call('HMGET', status_key(id), unpack(FIELDS))
-    local spec = redis.call('GET', prefix .. id)
-    if spec and status[1] == 'active' and status[7] == nonce then
-      add_job(id, spec, status, status[4])
+    local job, spec = job_of(id, FIELDS), redis.call('GET', prefix .. id)
+    if spec and job.state == 'active' and job.token == nonce then
+      add_job(id, spec, job, job.deliveries)
     end
   end
 end
 
-local candidates = {} -- {id, spec, status, lane} that may start
-local met = {}
-
--- Looks at `ids`, in order; an entry is a hint: it counts only where the job is queued, and in
--- this lane (nil: any).
-local function look_at(ids, lane)
-  if #ids == 0 then return end
-  looked = looked + #ids
-  local keys, status_keys = {}, {}
-  for i = 1, #ids do
-    keys[i] = prefix .. ids[i]
-    status_keys[i] = keys[i] .. ':status'
-  end
-  local specs = redis.call('MGET', unpack(keys))
-  -- most jobs have never left `queued`: one look tells that none of these has a status
-  local new = redis.call('EXISTS', unpack(status_keys)) == 0
-  for i = 1, #ids do
-    local id, spec = ids[i], specs[i]
-    local status = spec and not met[id]
-      and (new and NO_STATUS or redis.call('HMGET', status_keys[i], unpack(FIELDS)))
-    local home = status and LANE_OF[status[2] or string.sub(spec, 1, 1)]
-    if status and (status[1] or 'queued') == 'queued' and (not lane or lane == home) then
-      met[id] = true
-      candidates[#candidates + 1] = {id, spec, status, home}
-    end
-  end
-end
-
-local function reversed(ids)
-  local result = {}
-  for i = #ids, 1, -1 do result[#result + 1] = ids[i] end
-  return result
-end
-
--- Looks along a lane until enough may start; returns how many entries are used up.
-local function look_along(lane)
-  local used = 0
-  while #candidates < slots and looked < LOOKS do
-    local wanted = math.min(slots - #candidates, LOOKS - looked)
-    local ids = redis.call('LRANGE', key(lane), -used - wanted, -used - 1)
-    look_at(reversed(ids), lane)
-    used = used + #ids
-    if #ids < wanted then break end
-  end
-  return used
+-- How many jobs may start in this queue now.
+local function room_of_queue()
+  local room = slots
+  if room == 0 or gate_opens() then return 0 end
+  if on.cap then room = math.min(room, on.cap - redis.call('ZCARD', key('leases'))) end
+  if on.rate then room = rate_room(on.rate, key('starts'), room) end
+  return room
 end
 
 local function start(candidate)
-  local id, spec, status, lane = unpack(candidate)
-  local deliveries = (tonumber(status[4]) or 0) + 1
-  redis.call('HSET', status_key(id), 'state', 'active', 'lane', string.sub(lane, 1, 1),
+  local id, job = candidate.id, candidate.job
+  local deliveries = (tonumber(job.deliveries) or 0) + 1
+  redis.call('HSET', status_key(id), 'state', 'active', 'lane', string.sub(candidate.lane, 1, 1),
     'token', nonce, 'worker', worker, 'deliveries', deliveries, 'started_at', now)
-  add_job(id, spec, status, deliveries)
+  if job.expires_at then
+    redis.call('HDEL', status_key(id), 'expires_at')
+    redis.call('ZREM', key('expiring'), id)
+  end
+  if job.holders and job.holders.first == id then redis.call('DEL', unique_key(job)) end
+  add_job(id, candidate.spec, job, deliveries)
   taken[#taken + 1] = id
   event(id, 'active', worker)
 end
@@ -109,40 +74,95 @@ local function write_leases()
   redis.call('HINCRBY', meta, 'queued', -#taken)
 end
 
+-- Counts what started against the limits of its group and of the queue.
+local function spend(started)
+  for group, number in pairs(started) do
+    local rate = limits_of(group).rate
+    count('running', group, number)
+    if rate then note_starts(rate, starts_key(group), number) end
+    if on.grouped then place(group) end
+  end
+  for _, turn in ipairs(turns) do
+    if turn.taken > 0 then take_turn(turn.group, turn.score, turn.taken) end
+    place(turn.group)
+  end
+  local opens = on.rate and #taken > 0 and note_starts(on.rate, key('starts'), #taken)
+  if opens then close_gate(opens - now) end
+end
+
+-- Starts what may, in order; the rest goes back. Answers how many went back.
+local function start_all(candidates, room)
+  local back, rooms, started = 0, {}, {}
+  for _, candidate in ipairs(candidates) do
+    local group = candidate.group
+    if group ~= '' and not rooms[group] then rooms[group] = group_room(group, slots) end
+    if room > 0 and (group == '' or rooms[group] > 0) then
+      room = room - 1
+      start(candidate)
+      if group ~= '' then
+        rooms[group] = rooms[group] - 1
+        started[group] = (started[group] or 0) + 1
+      end
+    else
+      back = back + 1
+      table.insert(candidates.back, 1, candidate)
+    end
+  end
+  for _, candidate in ipairs(candidates.back) do
+    ready(candidate.id, candidate.lane, true, candidate.group)
+  end
+  spend(started)
+  return back
+end
+
 local function take()
+  local room = room_of_queue()
   local inbox = redis.call('LRANGE', inbox_key, 0, -1)
-  local handoff = slots > #inbox and redis.call('LRANGE', key('handoff'), 0, -1) or {}
-  look_at(reversed(inbox))
-  look_at(handoff)
-  local used = {}
-  for i = 1, 4 do used[i] = look_along(LANES[i]) end
+  local handoff = room > #inbox and redis.call('LRANGE', key('handoff'), 0, -1) or {}
+  local candidates = {back = {}}
+  look_at(reversed(inbox), candidates)
+  look_at(handoff, candidates)
+  local left = room - #candidates
+  if left > 0 and on.grouped then
+    more = choose_in_turn(left, candidates)
+  elseif left > 0 then
+    choose_from('', left, left, candidates)
+  end
   -- all is read: from here on it is written
   if #inbox > 0 then redis.call('DEL', inbox_key) end
   if #handoff > 0 then redis.call('DEL', key('handoff')) end
-  for i = 1, 4 do
-    if used[i] > 0 then redis.call('RPOP', key(LANES[i]), used[i]) end
-  end
-  for i = 1, math.min(#candidates, slots) do start(candidates[i]) end
-  local back = 0
-  for i = #candidates, slots + 1, -1 do
-    ready(candidates[i][1], candidates[i][4], true)
-    back = back + 1
-  end
+  pop_used()
+  for _, job in ipairs(expired) do end_unstarted(job, 'cancelled', 'expired') end
+  local back = start_all(candidates, room)
   write_leases()
+  finish_all()
   make_runnable(back)
+  close_ring()
   refill()
 end
 
--- Gives the alarm for the next due job to this worker when it has a slot to run it in.
-local function alarm()
+-- When this queue next has something to start by time alone: {time, id of a scheduled job}.
+local function next_time()
   local first = redis.call('ZRANGE', key('scheduled'), 0, 0, 'WITHSCORES')
+  local due, id = tonumber(first[2]), first[1]
+  local opens = gate_opens()
+  if opens == math.huge then return nil end
+  if on.grouped and not opens then
+    local waiting = tonumber(redis.call('ZRANGE', key('waiting'), 0, 0, 'WITHSCORES')[2])
+    if waiting and waiting < (due or math.huge) then return waiting end
+  end
+  return opens and math.max(opens, due or opens) or due, id
+end
+
+-- Gives the alarm for that time to this worker when it has a slot to run a job in.
+local function alarm()
+  local due, id = next_time()
   local at, holder = string.match(redis.call('GET', key('alarm')) or '', '^(%d+) (.*)$')
   local mine = holder == worker
-  local due = tonumber(first[2])
-  if not due or #taken >= slots then
+  if not due or due == math.huge or #taken >= slots then
     if mine then
       redis.call('DEL', key('alarm'))
-      if due then wake_for(first[1]) end
+      if due and id then wake_for(id) end
     end
     return -1
   end
@@ -151,23 +171,25 @@ local function alarm()
   return math.max(due - now, 0)
 end
 
+if on.version and on.version ~= version then return refuse_version(on.version, version) end
 local last = redis.call('GET', last_key)
 if last and string.sub(last, 1, 32) == nonce then
   answer_again(last)
   return {now, 1, -1, unpack(jobs)}
 end
 allow_oom()
+read_retention(retention)
 local promoted = 0
 if slots > 0 then
-  if redis.call('HGET', meta, 'intake') then move_intake(100) end
-  local ids, lanes = due_jobs(math.max(slots, 50))
-  promoted = #ids
-  promote(ids, lanes)
+  if on.intake then move_intake(100) end
+  if on.releasing then release_dependents(100) end
+  promoted = promote(math.max(slots, 50))
+  reopen_groups(100)
   make_runnable()
 end
 take()
 local due_in = alarm()
 publish_events()
-local more = #taken < slots and (looked >= LOOKS or promoted >= math.max(slots, 50)
-  or redis.call('HEXISTS', meta, 'intake') == 1)
+more = #taken < slots and (more or looked >= LOOKS or promoted >= math.max(slots, 50)
+  or on.intake or on.releasing)
 return {now, more and 1 or 0, due_in, unpack(jobs)}

@@ -1,13 +1,14 @@
---!include base events runnable intake
--- Accepts up to 500 jobs at once. A job whose id is known already is left as it is, so a
--- re-sent call changes nothing. Returns each job's state.
+--!include base events gate groups runnable unique finish outbox dependencies admission intake
+-- Accepts up to 500 jobs at once, in the `mode` that `accept_all` says. A job whose id is known already
+-- is left as it is, so a re-sent call changes nothing. Answers per job what `admission` says of it.
 local version = ARGV[1]
--- ARGV[2..]: id, spec, delay_ms, run_at_ms
+local retention = ARGV[2]
+local mode = ARGV[3]
+-- ARGV[4..]: id, spec, delay_ms, run_at_ms, extras
 
-local stored = redis.call('HGET', meta, 'version')
-if stored and stored ~= version then return refuse_version(stored, version) end
-local jobs = {unpack(ARGV, 2)}
-if not stored then redis.call('HSET', meta, 'version', version) end
-local states = accept_all(jobs)
+if on.version and on.version ~= version then return refuse_version(on.version, version) end
+read_retention(retention)
+local answers = accept_all({unpack(ARGV, 4)}, mode)
+if not on.version then redis.call('HSET', meta, 'version', version) end
 publish_events()
-return states
+return answers

@@ -1,44 +1,97 @@
--- The one way for a job to end: its final state, its place in the listing, its retention.
+-- The one way for a job to end: its final state, its place in the listing, its retention, and
+-- whoever waits for it.
 
 local finished = {completed = {}, dead = {}, cancelled = {}} -- state -> ZADD arguments
+local keep = {} -- state -> {age_ms, count}
 
-local function finish(id, state)
-  local set = finished[state]
-  set[#set + 1] = now
-  set[#set + 1] = id
+-- Reads 'state age_ms count state age_ms count ...', which all scripts that end jobs are given.
+local function read_retention(retention)
+  for state, age, most in string.gmatch(retention, '(%a+) (%d+) (%d+)') do
+    keep[state] = {age_ms = tonumber(age), count = tonumber(most)}
+  end
 end
+
+-- A job that starts when its turn has come, from `blocked`.
+local function unblock(job)
+  redis.call('ZREM', key('blocked'), job.id)
+  local run_at = tonumber(job.run_at or 0)
+  if run_at > now then
+    redis.call('HSET', status_key(job.id), 'state', 'scheduled')
+    redis.call('ZADD', key('scheduled'), run_at, job.id)
+    event(job.id, 'scheduled')
+  else
+    redis.call('HSET', status_key(job.id), 'state', 'queued')
+    ready(job.id, lane_of(job, job.letter), false, job.x.g)
+    event(job.id, 'queued')
+  end
+end
+
+-- `job` with its status as it was; a retention of its own moves its place in the listing, so that
+-- its age is over when it should be.
+local function finish(job, state)
+  local set, x = finished[state], job.x
+  set[#set + 1] = x.r and now + x.r - keep[state].age_ms or now
+  set[#set + 1] = job.id
+  if x.u then
+    local follower = give_up_unique(job)
+    if follower then unblock(follower) end
+  end
+  if x.k then keep_key(job, state, keep[state].age_ms) end
+  if x.g then count('open', x.g, -1) end
+  if job.expires_at then redis.call('ZREM', key('expiring'), job.id) end
+  if job.dependents then
+    redis.call('LPUSH', key('releasing'), job.id)
+    turn_on('releasing')
+  end
+  if on.archive then redis.call('ZADD', key('archive'), now, job.id) end
+end
+
+local PARTS = {'', ':status', ':result', ':error', ':timeline', ':waits', ':inputs'}
 
 local function forget(ids)
   local keys = {}
   for i = 1, #ids do
-    local id = ids[i]
-    keys[#keys + 1] = prefix .. id
-    keys[#keys + 1] = status_key(id)
-    keys[#keys + 1] = prefix .. id .. ':result'
-    keys[#keys + 1] = prefix .. id .. ':error'
+    for _, part in ipairs(PARTS) do keys[#keys + 1] = prefix .. ids[i] .. part end
   end
   for first = 1, #keys, 1000 do
     redis.call('UNLINK', unpack(keys, first, math.min(first + 999, #keys)))
   end
 end
 
--- Removes the oldest jobs of a final state beyond `keep`, at most `limit` of them.
-local function trim(state, keep, limit)
-  local excess = math.min(redis.call('ZCARD', key(state)) - keep, limit)
+-- Of finished jobs that left the set of `state`, those that may be forgotten: one whose result is
+-- still to be given to dependents, or to the archive, goes back, and is looked at again later.
+local function forgettable(state, ids)
+  if not on.releasing and not on.archive then return ids end
+  local free = {}
+  for _, id in ipairs(ids) do
+    if redis.call('EXISTS', prefix .. id .. ':dependents') == 1
+      or (on.archive and redis.call('ZSCORE', key('archive'), id)) then
+      redis.call('ZADD', key(state), now, id)
+    else
+      free[#free + 1] = id
+    end
+  end
+  return free
+end
+
+-- Removes the oldest jobs of a final state beyond `most`, at most `limit` of them.
+local function trim(state, most, limit)
+  local excess = math.min(redis.call('ZCARD', key(state)) - most, limit)
   if excess <= 0 then return 0 end
   local popped = redis.call('ZPOPMIN', key(state), excess)
   local ids = {}
   for i = 1, #popped, 2 do ids[#ids + 1] = popped[i] end
+  ids = forgettable(state, ids)
   forget(ids)
   return #ids
 end
 
--- Writes the listing of all that finished; `keep` = state -> most jobs kept.
-local function finish_all(keep)
+-- Writes the listing of all that finished.
+local function finish_all()
   for state, set in pairs(finished) do
     if #set > 0 then
       many('ZADD', key(state), set)
-      trim(state, keep[state], #set) -- #set is twice the jobs added
+      trim(state, keep[state].count, #set) -- #set is twice the jobs added
     end
   end
 end

@@ -3,8 +3,7 @@
 local worker = ARGV[1]
 local version = ARGV[2]
 
-local stored = redis.call('HGET', meta, 'version')
-if stored and stored ~= version then return refuse_version(stored, version) end
+if on.version and on.version ~= version then return refuse_version(on.version, version) end
 allow_oom()
 redis.call('HSET', meta, 'version', version)
 redis.call('ZADD', key('workers'), now, worker)

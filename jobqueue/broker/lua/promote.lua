@@ -1,21 +1,16 @@
 -- Moves due scheduled jobs into their lanes; at most `limit`. Returns how many were found.
 -- They become runnable with the caller's `make_runnable`.
 
-local function due_jobs(limit)
+local function promote(limit)
   local ids = redis.call('ZRANGE', key('scheduled'), '-inf', now, 'BYSCORE', 'LIMIT', 0, limit)
-  local lanes = {}
-  for i = 1, #ids do
-    lanes[i] = LANE_OF[redis.call('HGET', status_key(ids[i]), 'lane') or 'n']
-  end
-  return ids, lanes
-end
-
-local function promote(ids, lanes)
-  if #ids == 0 then return end
+  if #ids == 0 then return 0 end
+  local jobs = {}
+  for i = 1, #ids do jobs[i] = job_of(ids[i], {'lane', 'x'}) end
   many('ZREM', key('scheduled'), ids)
-  for i = 1, #ids do
-    redis.call('HSET', status_key(ids[i]), 'state', 'queued')
-    ready(ids[i], lanes[i])
-    event(ids[i], 'queued')
+  for _, job in ipairs(jobs) do
+    redis.call('HSET', status_key(job.id), 'state', 'queued')
+    ready(job.id, LANE_OF[job.lane or 'n'], false, job.x.g)
+    event(job.id, 'queued')
   end
+  return #ids
 end

@@ -1,4 +1,4 @@
---!include base events runnable finish verdicts
+--!include base events gate groups runnable unique finish verdicts
 -- Takes running jobs back from workers that stopped renewing, at most `limit` a call. A job that
 -- was taken back `max_crashes` times in a row is dead: it kills its workers.
 --
@@ -7,9 +7,12 @@
 local lease_ms = tonumber(ARGV[1])
 local limit = ARGV[2]
 local max_crashes = tonumber(ARGV[3])
-local keep_dead = ARGV[4]
-local keep_cancelled = ARGV[5]
-local gap_ms = tonumber(ARGV[6])
+local retention = ARGV[4]
+local gap_ms = tonumber(ARGV[5])
+
+local FIELDS = {'state', 'lane', 'x', 'crashes', 'cancel', 'worker', 'dependents'}
+local FAILURE = '{"code":"crashed","message":"its workers died while they ran it"}'
+local MESSAGE = '"its workers died while they ran it"'
 
 allow_oom()
 local reaper = redis.call('HMGET', meta, 'reaped_at', 'grace_until')
@@ -23,40 +26,43 @@ if now < grace_until then
 end
 
 local ids = redis.call('ZRANGE', key('leases'), '-inf', now, 'BYSCORE', 'LIMIT', 0, limit)
-local states = {}
+local jobs = {}
 for i = 1, #ids do
-  states[i] = redis.call('HMGET', status_key(ids[i]), 'state', 'lane', 'crashes', 'cancel', 'worker')
+  jobs[i] = job_of(ids[i], FIELDS)
+  foresee_end(jobs[i])
 end
 redis.call('HSET', meta, 'reaped_at', now)
 redis.call('HDEL', meta, 'grace_until')
+read_retention(retention)
 
 local back, dead, cancelled = {}, {}, {}
-local FAILURE = '{"code":"crashed","message":"its workers died while they ran it"}'
-for i = 1, #ids do
-  local id, status = ids[i], states[i]
-  local crashes = (tonumber(status[3]) or 0) + 1
-  if status[1] == 'active' then
-    redis.call('HDEL', status_key(id), 'token') -- a verdict that comes all the same is stale
+
+local function take_back(job)
+  local crashes = (tonumber(job.crashes) or 0) + 1
+  redis.call('HDEL', status_key(job.id), 'token') -- a verdict that comes all the same is stale
+  if job.cancel then
+    end_run(job, 'cancelled', job.worker, nil, 'reason', job.cancel)
+    cancelled[#cancelled + 1] = job.id
+    return
   end
-  if status[1] ~= 'active' then
-    released[#released + 1] = id
-  elseif status[4] then
-    end_run(id, 'cancelled', status[5], nil, 'reason', 'cancelled')
-    cancelled[#cancelled + 1] = id
+  redis.call('HSET', status_key(job.id), 'crashes', crashes)
+  if crashes >= max_crashes then
+    redis.call('SET', prefix .. job.id .. ':error', FAILURE)
+    end_run(job, 'dead', job.worker, MESSAGE, 'reason', 'crashed')
+    dead[#dead + 1] = job.id
   else
-    redis.call('HSET', status_key(id), 'crashes', crashes)
-    if crashes >= max_crashes then
-      redis.call('SET', prefix .. id .. ':error', FAILURE)
-      end_run(id, 'dead', status[5], '"its workers died while they ran it"', 'reason', 'crashed')
-      dead[#dead + 1] = id
-    else
-      requeue(id, status[2], status[5])
-      back[#back + 1] = id
-    end
+    note_attempt(job, 'crashed', job.worker)
+    requeue(job, job.lane, job.worker)
+    back[#back + 1] = job.id
   end
 end
+
+for _, job in ipairs(jobs) do
+  if job.state == 'active' then take_back(job) else released[#released + 1] = job.id end
+end
 release_all()
-finish_all({dead = tonumber(keep_dead), cancelled = tonumber(keep_cancelled)})
+finish_all()
 make_runnable()
+if #released > 0 then refill() end
 publish_events()
 return {back, dead, cancelled, #ids}

@@ -4,11 +4,11 @@
 local batch = ARGV[1]
 local offset = ARGV[2]
 local keep_ms = ARGV[3]
--- ARGV[4..]: id, spec, delay_ms, run_at_ms
+-- ARGV[4..]: id, spec, delay_ms, run_at_ms, extras
 
 local staged = key('batch:' .. batch)
-if redis.call('LLEN', staged) == 4 * offset then
+if redis.call('LLEN', staged) == 5 * offset then
   many('RPUSH', staged, {unpack(ARGV, 4)})
   redis.call('PEXPIRE', staged, keep_ms)
 end
-return redis.call('LLEN', staged) / 4
+return redis.call('LLEN', staged) / 5

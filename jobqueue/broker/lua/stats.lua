@@ -1,6 +1,6 @@
---!include base
--- How many jobs are in each state, and which ready jobs may be the oldest. Answers {now, queued,
--- scheduled, active, completed, dead, cancelled, then (id, run_at) of each lane's first}.
+--!include base gate groups
+-- How many jobs are in each state, and which ready jobs may be the oldest. Answers {now, paused, queued,
+-- scheduled, blocked, active, completed, dead, cancelled, then (id, run_at) of each lane's first}.
 
 local LOOKS = 20 -- dropped hints at a lane's head that are looked past
 
@@ -23,10 +23,19 @@ end
 
 consider_first(redis.call('LRANGE', key('handoff'), 0, -1))
 for i = 1, 4 do consider_first(redis.call('LRANGE', key(LANES[i]), -LOOKS, -1)) end
+if on.grouped then
+  for _, name in ipairs({'ring', 'waiting'}) do
+    for _, group in ipairs(redis.call('ZRANGE', key(name), 0, LOOKS - 1)) do
+      for i = 1, 4 do consider_first(redis.call('LRANGE', lane_key(group, LANES[i]), -1, -1)) end
+    end
+  end
+end
 return {
   now,
+  on.paused and 1 or 0,
   tonumber(redis.call('HGET', meta, 'queued') or 0),
   redis.call('ZCARD', key('scheduled')),
+  redis.call('ZCARD', key('blocked')),
   redis.call('ZCARD', key('leases')),
   redis.call('ZCARD', key('completed')),
   redis.call('ZCARD', key('dead')),

@@ -1,18 +1,10 @@
---!include base runnable
+--!include base gate groups runnable
 -- Returns jobs that were delivered to an inbox and not started for `patience_ms`, whether their
 -- worker lives or not, and forgets workers that are silent for `silence_ms`. Looks at up to
 -- `limit` workers, the most silent first. Answers how many jobs went back.
 local patience_ms = ARGV[1]
 local silence_ms = ARGV[2]
 local limit = ARGV[3]
-
-local function home(id)
-  local spec = redis.call('GETRANGE', prefix .. id, 0, 0)
-  local status = redis.call('HMGET', status_key(id), 'state', 'lane')
-  if spec ~= '' and (status[1] or 'queued') == 'queued' then
-    return LANE_OF[status[2] or spec]
-  end
-end
 
 local strays_key = key('strays') -- "<worker> <id>" -> when it was first seen in the inbox
 local workers = redis.call('ZRANGE', key('workers'), 0, limit - 1, 'WITHSCORES')
@@ -31,11 +23,7 @@ for i = 1, #workers, 2 do
     local first = math.min(since[name] or now, now)
     if now - first >= tonumber(patience_ms) then
       redis.call('LREM', inbox_key, 1, id)
-      local lane = home(id)
-      if lane then
-        ready(id, lane, true)
-        back = back + 1
-      end
+      back = back + return_home(id)
     else
       still[#still + 1] = name
       still[#still + 1] = integer(first)

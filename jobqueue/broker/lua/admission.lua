@@ -1,0 +1,177 @@
+-- Whether new jobs come in, and as what: reads and decides, writes nothing. Only jobs that ask for
+-- more than a place in a lane pass through here.
+--
+-- An entry is {id, spec, at, letter, extras, x, state}; `extras` is what its producer packed:
+-- {x: {k key, u unique, m mode, g group, r retention_ms}, digest, ttl, expires_in, parents}. An answer
+-- is the state of a job that comes in, '=<k|u> <id> <state>' for one that another stands for by its
+-- idempotency or unique key, and '!<why> <what>' for one that is refused.
+
+local new = {} -- id -> entry of this call
+local changes = {} -- what to write besides the entries themselves
+local first_of = {} -- idempotency key -> {job, digest}: as read, then as decided
+local open_count = {} -- group -> open jobs, those of this call included
+
+local binding = false -- whether these jobs were accepted before, so that none may be refused any more
+
+local function change(action) changes[#changes + 1] = action end
+
+local function stands_for(job, why) return '=' .. why .. ' ' .. job.id .. ' ' .. job.state end
+
+-- The first job of an entry's idempotency key, as an answer; nil where the entry is the first.
+local function earlier(entry)
+  local name = entry.x.k
+  local first = first_of[name]
+  if not first then
+    local id, digest, state = string.match(redis.call('GET', key('key:' .. name)) or '',
+      '^(%S+) (%S+) ?(%S*)')
+    if not id then return nil end
+    if state == '' then state = job_of(id, {'state'}).state end
+    first = {job = {id = id, state = state}, digest = digest}
+    first_of[name] = first
+  end
+  local same = first.digest == entry.extras.digest or binding
+  return same and stands_for(first.job, 'k') or '!conflict ' .. first.job.id
+end
+
+-- The key names `job` from now on: the entry itself, or the one that stands for it.
+local function name_first(entry, job)
+  local name, digest = entry.x.k, entry.extras.digest
+  if not name then return end
+  first_of[name] = {job = job, digest = digest}
+  change(function()
+    redis.call('SET', key('key:' .. name), job.id .. ' ' .. digest)
+    if job ~= entry then redis.call('PEXPIRE', key('key:' .. name), DAY) end
+  end)
+end
+
+local holders = {} -- unique key -> {first = job, second = job}: as read, then as decided
+
+local function holders_now(entry)
+  local held = holders[entry.x.u]
+  if not held then
+    local ids = holders_of(entry)
+    held = {first = open_job(ids.first), second = open_job(ids.second)}
+    holders[entry.x.u] = held
+  end
+  return held
+end
+
+local function hold(entry, held)
+  held.first = entry
+  change(function()
+    redis.call('SET', unique_key(entry), entry.id)
+    if entry.extras.ttl then redis.call('PEXPIRE', unique_key(entry), entry.extras.ttl) end
+  end)
+end
+
+-- `job` takes the entry's payload; its lane, and so its place in line, stays.
+local function replace(job, entry)
+  local spec = job.letter .. string.sub(entry.spec, 2)
+  if new[job.id] then
+    job.spec = spec
+  else
+    change(function() redis.call('SET', prefix .. job.id, spec) end)
+  end
+  return job
+end
+
+local function postpone(job, at)
+  if new[job.id] then job.at = at; return end
+  if job.state == 'blocked' then
+    change(function() redis.call('HSET', status_key(job.id), 'run_at', integer(at)) end)
+    return
+  end
+  local queued = job.state == 'queued'
+  job.state = 'scheduled'
+  change(function()
+    if queued then redis.call('HINCRBY', meta, 'queued', -1) end
+    redis.call('HSET', status_key(job.id), 'state', 'scheduled', 'run_at', integer(at), 'lane', job.letter)
+    redis.call('ZADD', key('scheduled'), at, job.id)
+  end)
+end
+
+-- What each mode makes of a job whose key may be held: the job that stands for it, if one does.
+local MODES = {
+  simple = function(entry, held)
+    if held.first then return held.first end
+    hold(entry, held)
+  end,
+  debounce = function(entry, held)
+    entry.at = math.max(entry.at, now + entry.extras.ttl)
+    if held.first then
+      postpone(held.first, entry.at)
+      return replace(held.first, entry)
+    end
+    entry.extras.ttl = nil -- the key is held until the job starts
+    hold(entry, held)
+  end,
+  latest = function(entry, held)
+    if not held.first then
+      hold(entry, held)
+    elseif held.second or not held.first.started_at then
+      return replace(held.second or held.first, entry)
+    else
+      held.second = entry
+      entry.follows = true
+      local names = held.first.id .. ' ' .. entry.id
+      change(function() redis.call('SET', unique_key(entry), names) end)
+    end
+  end,
+}
+
+-- At most one job of the key in `ttl`, whatever becomes of it: the job that came before.
+local function throttled(entry)
+  local name = key('throttle:' .. entry.x.t)
+  local id = holders[name] or redis.call('GET', name)
+  if id and new[id] then return new[id] end
+  if id then
+    local gone = first_letter(id) == ''
+    return {id = id, state = gone and 'completed' or job_of(id, {'state'}).state}
+  end
+  holders[name] = entry.id
+  change(function() redis.call('SET', name, entry.id, 'PX', entry.extras.ttl) end)
+end
+
+local function over_size(entry)
+  local group = entry.x.g
+  local size = limits_of(group).size
+  if not size then return nil end
+  local open = open_count[group] or tonumber(redis.call('HGET', key('open'), group) or 0)
+  open_count[group] = open
+  if open >= size and not binding then return '!full ' .. open .. ' ' .. size .. ' ' .. group end
+end
+
+local function without_parent(entry)
+  local parents = entry.extras.parents
+  if not parents then return nil end
+  entry.edges = edges_to(parents, new)
+  if entry.edges.missing and not binding then return '!parent ' .. full_id(entry.edges.missing) end
+end
+
+local function state_of(entry)
+  local edges = entry.edges
+  local outcome = edges and edges.outcome
+  if outcome and outcome ~= 'go' then return outcome end
+  if entry.follows or (edges and #edges.pending > 0 and outcome ~= 'go') then return 'blocked' end
+  return entry.at > now and 'scheduled' or 'queued'
+end
+
+-- The job that stands for an entry, if one does.
+local function stand_in(entry)
+  local x = entry.x
+  return x.t and throttled(entry) or x.u and MODES[x.m](entry, holders_now(entry))
+end
+
+-- The answer to an entry. What it decides counts for the entries after it.
+local function admit(entry)
+  local x = entry.x
+  local refused = x.g and over_size(entry) or without_parent(entry) or x.k and earlier(entry)
+  if refused then return refused end
+  local standing = stand_in(entry)
+  name_first(entry, standing or entry)
+  if standing then return stands_for(standing, 'u') end
+  entry.state = state_of(entry)
+  new[entry.id] = entry
+  if open_count[x.g] then open_count[x.g] = open_count[x.g] + 1 end
+  return entry.state
+end

@@ -1,0 +1,67 @@
+--!include base events gate groups runnable unique finish unstarted
+-- Empties one state in steps of up to `limit`: what has ended is forgotten, what waits is cancelled
+-- with `reason`. Answers how many jobs it took, or -1 where none are left.
+local state = ARGV[1]
+local limit = tonumber(ARGV[2])
+local reason = ARGV[3]
+local retention = ARGV[4]
+
+local function forget_oldest()
+  local popped = redis.call('ZPOPMIN', key(state), limit)
+  local ids = {}
+  for i = 1, #popped, 2 do ids[#ids + 1] = popped[i] end
+  forget(forgettable(state, ids))
+  return ids
+end
+
+-- The next queued jobs, with where their entries are: {ids, list}.
+local function next_queued()
+  local names = {''}
+  for _, group in ipairs(redis.call('ZRANGE', key('groups'), 0, 49)) do names[#names + 1] = group end
+  for _, group in ipairs(names) do
+    for i = 1, 4 do
+      local target = lane_key(group, LANES[i])
+      local ids = redis.call('LRANGE', target, -limit, -1)
+      if #ids > 0 then return ids, target, group end
+    end
+  end
+  return redis.call('LRANGE', key('handoff'), 0, -1), key('handoff'), ''
+end
+
+local function cancel_next()
+  local ids, target, group
+  if state == 'queued' then
+    ids, target, group = next_queued()
+  else
+    ids = redis.call('ZRANGE', key(state), 0, limit - 1)
+  end
+  local jobs, met = {}, {}
+  for i = 1, #ids do
+    local job = first_letter(ids[i]) ~= '' and job_of(ids[i], UNSTARTED)
+    if job and job.state == state and not met[ids[i]] then
+      foresee_end(job)
+      jobs[#jobs + 1] = job
+      met[ids[i]] = true
+    end
+  end
+  if target and #ids > 0 then redis.call('RPOP', target, #ids) end
+  for _, job in ipairs(jobs) do end_unstarted(job, 'cancelled', reason) end
+  if group and on.grouped then place(group) end
+  return ids, #jobs
+end
+
+allow_oom()
+read_retention(retention)
+local ids, number
+if FINAL[state] then
+  ids = forget_oldest()
+  number = #ids
+else
+  ids, number = cancel_next()
+end
+finish_all()
+make_runnable()
+close_ring()
+refill()
+publish_events()
+return #ids == 0 and -1 or number

@@ -1,0 +1,16 @@
+--!include base gate groups runnable
+-- Sets limits of a queue; one with an empty value is lifted. Groups take them up by `place_groups`.
+-- ARGV[1..]: field, value
+
+allow_oom()
+for i = 1, #ARGV, 2 do
+  local field, value = ARGV[i], ARGV[i + 1]
+  if value == '' then redis.call('HDEL', meta, field) else redis.call('HSET', meta, field, value) end
+  on[field] = value ~= '' and value
+end
+if not on.rate and on.gated and redis.call('DEL', key('starts')) == 1 then
+  redis.call('DEL', key('gate'))
+  turn_off('gated')
+end
+if gate_opens() then empty_handoff() else refill() end
+return 1

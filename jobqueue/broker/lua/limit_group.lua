@@ -1,0 +1,19 @@
+--!include base gate groups runnable
+-- Sets the limits of one group: a packed map of what differs from the queue's, '' for nothing.
+local group = ARGV[1]
+local limits = ARGV[2]
+
+allow_oom()
+if limits == '' then
+  redis.call('HDEL', key('limits'), group)
+  if redis.call('EXISTS', key('limits')) == 0 then turn_off('own_limits') end
+else
+  redis.call('HSET', key('limits'), group, limits)
+  turn_on('own_limits')
+end
+if on.grouped then
+  empty_handoff()
+  place(group)
+end
+refill()
+return 1

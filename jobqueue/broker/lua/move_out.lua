@@ -1,0 +1,33 @@
+--!include base events gate groups runnable unique finish unstarted outbox
+-- Sends a job that waits to another queue, under `target`, the full id that it has there, and leaves
+-- where it went. Answers moved, its state where that does not allow it, bound (jobs or a unique key
+-- depend on its place) or not_found.
+local job = ARGV[1]
+local target = ARGV[2]
+local keep_ms = ARGV[3]
+local retention = ARGV[4]
+
+local spec = redis.call('GET', prefix .. job)
+local found = spec and job_of(job, UNSTARTED)
+if not found then return redis.call('EXISTS', key('moved:' .. job)) == 1 and 'moved' or 'not_found' end
+if found.state ~= 'queued' and found.state ~= 'scheduled' then return found.state end
+if found.dependents or found.x.u then return 'bound' end
+allow_oom()
+read_retention(retention)
+leave_place(found)
+local x = {g = found.x.g, r = found.x.r}
+send(target, {
+  op = 'enqueue',
+  spec = (found.lane or string.sub(spec, 1, 1)) .. string.sub(spec, 2),
+  run_at = found.state == 'scheduled' and found.run_at or '0',
+  extras = cmsgpack.pack({
+    x = x,
+    expires_in = found.expires_at and math.max(found.expires_at - now, 0) or nil,
+  }),
+})
+if found.x.g then count('open', found.x.g, -1) end
+if found.x.k then keep_key(found, 'moved', tonumber(keep_ms)) end
+if found.expires_at then redis.call('ZREM', key('expiring'), job) end
+forget({job})
+redis.call('SET', key('moved:' .. job), target, 'PX', keep_ms)
+return 'moved'

@@ -1,0 +1,17 @@
+--!include base events gate groups runnable unstarted
+-- Moves a job that has not started to another lane. Answers its state, or not_found.
+local job = ARGV[1]
+local lane = ARGV[2]
+
+local letter = first_letter(job)
+local found = letter ~= '' and job_of(job, UNSTARTED)
+if not found then return 'not_found' end
+if found.state == 'active' or FINAL[found.state] then return found.state end
+allow_oom()
+local changed = (found.lane or letter) ~= lane
+redis.call('HSET', status_key(job), 'lane', lane)
+if changed and found.state == 'queued' then
+  ready(job, LANE_OF[lane], false, found.x.g)
+  make_runnable(1)
+end
+return found.state

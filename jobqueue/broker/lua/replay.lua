@@ -1,0 +1,52 @@
+--!include base events gate groups runnable unique
+-- Queues dead or cancelled jobs again, with all their attempts. Answers per job queued,
+-- not_retryable, duplicate (another job holds its unique key) or not_found.
+-- ARGV[1..]: id
+
+local ANSWERS = {}
+
+local function hold_again(job)
+  if not job.x.u then return true end
+  if job.holders.first ~= '' then return false end
+  redis.call('SET', unique_key(job), job.id)
+  return true
+end
+
+-- The key of a job that has not ended has no end, and no final state behind it.
+local function reopen_key(job)
+  local id, digest = string.match(redis.call('GET', key('key:' .. job.x.k)) or '', '^(%S+) (%S+)')
+  if id == job.id then redis.call('SET', key('key:' .. job.x.k), id .. ' ' .. digest) end
+end
+
+local function replay(job)
+  if job.letter == '' then return 'not_found' end
+  if job.state ~= 'dead' and job.state ~= 'cancelled' then return 'not_retryable' end
+  if not hold_again(job) then return 'duplicate' end
+  redis.call('ZREM', key(job.state), job.id)
+  redis.call('HDEL', status_key(job.id), 'attempt', 'deliveries', 'crashes', 'cancel', 'reason',
+    'run_at', 'started_at', 'finished_at', 'progress', 'worker', 'expires_at')
+  redis.call('DEL', prefix .. job.id .. ':waits')
+  redis.call('HSET', status_key(job.id), 'state', 'queued')
+  if job.x.k then reopen_key(job) end
+  if job.x.g then count('open', job.x.g, 1) end
+  ready(job.id, lane_of(job, job.letter), false, job.x.g)
+  event(job.id, 'queued')
+  return 'queued'
+end
+
+local jobs, met = {}, {}
+for i = 1, #ARGV do
+  local job = job_of(ARGV[i], {'state', 'lane', 'x'})
+  job.letter = first_letter(job.id)
+  if job.x.u then job.holders = holders_of(job) end
+  jobs[i] = job
+end
+allow_oom()
+for i, job in ipairs(jobs) do
+  if met[job.id] then job.state = 'queued' end
+  met[job.id] = true
+  ANSWERS[i] = replay(job)
+end
+make_runnable()
+publish_events()
+return ANSWERS

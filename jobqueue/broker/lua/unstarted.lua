@@ -1,0 +1,20 @@
+-- Ending and moving jobs that wait: queued, scheduled or blocked. A lane entry stays behind as a hint
+-- that is dropped when met.
+
+local UNSTARTED = {'state', 'lane', 'x', 'run_at', 'expires_at', 'dependents', 'started_at'}
+
+-- Takes a job out of where its state says it waits.
+local function leave_place(job)
+  if job.state == 'queued' then
+    redis.call('HINCRBY', meta, 'queued', -1)
+  else
+    redis.call('ZREM', key(job.state), job.id)
+  end
+end
+
+local function end_unstarted(job, state, reason)
+  leave_place(job)
+  redis.call('HSET', status_key(job.id), 'state', state, 'finished_at', now, 'reason', reason)
+  finish(job, state)
+  event(job.id, state)
+end

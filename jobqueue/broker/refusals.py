@@ -1,0 +1,57 @@
+"""What a refusal of new jobs means to their producer."""
+
+from collections.abc import Sequence
+
+from jobqueue.errors import (
+    FieldError,
+    IdempotencyConflict,
+    JobqueueError,
+    QueueFull,
+    TenantFull,
+    UnknownParent,
+)
+from jobqueue.model import Accepted, NewJob, Refusal
+
+
+def error_of(job: NewJob, refusal: Refusal, *, at: str = "") -> JobqueueError:
+    """The error that tells what to do; `at` is where the job is in its call (JSON pointer)."""
+    match refusal.why:
+        case "conflict":
+            return IdempotencyConflict(
+                f"the idempotency key {job.options.key!r} was used for another request, which "
+                f"made job {refusal.what}: choose another key"
+            )
+        case "parent":
+            message = f"there is no job {refusal.what}: it never was, or its retention is over"
+            return UnknownParent(
+                "a job depends on one that is not known",
+                (FieldError(f"{at}/depends_on", message),),
+            )
+        case _:
+            there, size, *group = refusal.what.split(" ", 2)
+            if group:
+                return TenantFull(
+                    f"{group[0]!r} has {there} jobs that have not ended, its limit is {size}: "
+                    "try again later"
+                )
+            return full(job.id[:-27], int(there), int(size))
+
+
+def full(queue: str, there: int, size: int) -> QueueFull:
+    """There is no room for a call's jobs."""
+    return QueueFull(
+        f"{there} jobs wait in queue {queue!r}, its limit is {size}: try again later"
+    )
+
+
+def check(
+    call: Sequence[NewJob], jobs: Sequence[NewJob], answers: Sequence[Accepted | Refusal]
+) -> list[Accepted]:
+    """The answers of `jobs`, a part of `call`; raises what refuses one of them."""
+    accepted: list[Accepted] = []
+    for job, answer in zip(jobs, answers, strict=True):
+        if isinstance(answer, Accepted):
+            accepted.append(answer)
+        elif answer.why != "parent" or answer.what not in {each.id for each in call}:
+            raise error_of(job, answer, at=f"/{call.index(job)}")
+    return accepted
