@@ -30,6 +30,7 @@
     ├── Unavailable           503
     │   ├── RedisUnavailable  503  redis_unavailable
     │   ├── RedisFull         503  redis_full
+    │   ├── NotDurable        503  not_durable
     │   └── StorageUnavailable 503 storage_unavailable
     ├── RedisRefused          500  redis_refused
     ├── SchemaMismatch        500  schema_mismatch
@@ -252,6 +253,12 @@ class RedisFull(Unavailable):
     """Redis has reached its maxmemory and refuses new jobs."""
 
     code = "redis_full"
+
+
+class NotDurable(Unavailable):
+    """The jobs were accepted, and Redis did not say in time that they are as safe as asked."""
+
+    code = "not_durable"
 
 
 class StorageUnavailable(Unavailable):

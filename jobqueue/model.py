@@ -165,6 +165,15 @@ class Accepted(msgspec.Struct, frozen=True):
     stands_for: Literal["key", "unique"] | None = None
 
 
+class Durability(StrEnum):
+    """What has happened to a job when its submit returns, beyond being in Redis' memory."""
+
+    REPLICATED = "replicated"
+    """One replica has it in its memory too."""
+    FSYNC = "fsync"
+    """Redis' append-only file has it, on the disk."""
+
+
 class Refusal(msgspec.Struct, frozen=True):
     """Why a job does not come in.
 
@@ -293,6 +302,13 @@ class Job(msgspec.Struct, frozen=True):
     cancel_requested: bool = False
 
 
+class Submitted(msgspec.Struct, frozen=True):
+    """What became of a submit: the new job, or the one that stands for it (see `Accepted`)."""
+
+    job: Job
+    stands_for: Literal["key", "unique"] | None = None
+
+
 class Page(msgspec.Struct, frozen=True):
     """A part of a listing; `cursor` is None at its end (a page may be empty before it)."""
 
@@ -332,6 +348,8 @@ class TypeInfo(msgspec.Struct, frozen=True):
     timeout: float
     max_attempts: int
     payload_schema: dict[str, Any] | None = None
+    limit_key: str | None = None
+    retention: float | None = None
 
 
 class CancelResult(StrEnum):

@@ -36,6 +36,9 @@ class JobType(msgspec.Struct, frozen=True):
         handler: None where the type is known but not run in this process.
         renders: whether a worker needs the browser pool for it.
         payload_schema: JSON Schema of the payload, published for other producers.
+        limit_key: dotted path to the field of the payload by whose value jobs are grouped for
+            limits and turns; None: by their tenant.
+        retention: seconds for which a job is kept once it has ended; None: as the settings say.
     """
 
     name: str
@@ -46,6 +49,8 @@ class JobType(msgspec.Struct, frozen=True):
     handler: Handler | None = None
     renders: bool = False
     payload_schema: dict[str, Any] | None = None
+    limit_key: str | None = None
+    retention: float | None = None
 
     def info(self) -> TypeInfo:
         """What is published of this type for producers in other processes."""
@@ -55,6 +60,8 @@ class JobType(msgspec.Struct, frozen=True):
             timeout=self.timeout,
             max_attempts=self.retry.max_attempts,
             payload_schema=self.payload_schema,
+            limit_key=self.limit_key,
+            retention=self.retention,
         )
 
 

@@ -84,6 +84,8 @@ class Catalog:
             retry=Retry(info.max_attempts),
             parse=_schema_parser(info.payload_schema),
             payload_schema=info.payload_schema,
+            limit_key=info.limit_key,
+            retention=info.retention,
         )
 
 

@@ -18,9 +18,20 @@ from jobqueue.errors import (
     NotReady,
     NotRetryable,
     RedisUnavailable,
+    UniqueKeyHeld,
 )
 from jobqueue.metrics import JOBS_ENQUEUED, JOBS_FINISHED, queue_label
-from jobqueue.model import Accepted, CancelResult, Job, Outcome, Page, RetryResult, State
+from jobqueue.model import (
+    Accepted,
+    CancelResult,
+    Durability,
+    Job,
+    Outcome,
+    Page,
+    RetryResult,
+    State,
+    Submitted,
+)
 from jobqueue.registry import Registry
 from jobqueue.settings import LimitSettings
 
@@ -37,13 +48,23 @@ class Jobs:
         self._catalog = Catalog(broker, registry)
         self._submitter = Submitter(broker, self._catalog, limits)
 
-    async def submit(self, request: JobRequest, *, payload_path: str = "/payload") -> Job:
+    async def submit(
+        self,
+        request: JobRequest,
+        *,
+        payload_path: str = "/payload",
+        durability: Durability | None = None,
+    ) -> Submitted:
         """Enqueue one job; see `Submitter.submit`."""
-        return await self._submitter.submit(request, payload_path=payload_path)
+        return await self._submitter.submit(
+            request, payload_path=payload_path, durability=durability
+        )
 
-    async def submit_many(self, requests: Sequence[JobRequest]) -> list[Accepted]:
+    async def submit_many(
+        self, requests: Sequence[JobRequest], *, durability: Durability | None = None
+    ) -> list[Accepted]:
         """Enqueue all of `requests` or none; see `Submitter.submit_many`."""
-        return await self._submitter.submit_many(requests)
+        return await self._submitter.submit_many(requests, durability=durability)
 
     async def read(self, job_id: str) -> Job:
         """The job of this id.
@@ -107,6 +128,10 @@ class Jobs:
             case RetryResult.NOT_RETRYABLE:
                 raise NotRetryable(
                     f"job {job_id} is neither dead nor cancelled: only those can be retried"
+                )
+            case RetryResult.DUPLICATE:
+                raise UniqueKeyHeld(
+                    f"another job holds the unique key of {job_id}: retry it when that has ended"
                 )
             case RetryResult.QUEUED:
                 job = await self.read(job_id)

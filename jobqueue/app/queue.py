@@ -19,7 +19,7 @@ from jobqueue.app.requests import JobRequest, request_from
 from jobqueue.broker.broker import Broker
 from jobqueue.config import load_settings
 from jobqueue.errors import InvalidRequest
-from jobqueue.model import Job, Priority
+from jobqueue.model import Durability, Job, Parent, Priority, Unique
 from jobqueue.registry import DEFAULT_QUEUE, DEFAULT_TIMEOUT, JobType, Registry
 from jobqueue.retry import DEFAULT_RETRY, Backoff, Retry
 from jobqueue.settings import Settings
@@ -146,6 +146,14 @@ class JobQueue:
         backoff: Backoff | None = None,
         tags: Iterable[str] = (),
         metadata: Mapping[str, Any] | None = None,
+        tenant: str | None = None,
+        key: str | None = None,
+        unique_key: str | None = None,
+        unique: Unique | None = None,
+        expires_in: float | None = None,
+        depends_on: Iterable[str | Parent] = (),
+        retention: float | None = None,
+        durability: Durability | None = None,
     ) -> JobHandle:
         """Submit a job.
 
@@ -161,10 +169,22 @@ class JobQueue:
             backoff: how long it waits in between, instead of its type's.
             tags: words to find it by.
             metadata: what JSON can hold, kept with the job.
+            tenant: whose job it is: tenants take turns, and have limits of their own.
+            key: idempotency key: a second submit with it gives the first one's job.
+            unique_key: at most one job of this key waits or runs; a second submit gives the job
+                that is there. Short for `unique=Unique(key)`.
+            unique: the same in other modes: see `Unique`.
+            expires_in: seconds within which it must start, else it is cancelled.
+            depends_on: ids of jobs that must end before it starts, or `Parent`s.
+            retention: seconds for which it is kept once it has ended.
+            durability: what has happened to the job when this returns: it is in Redis' memory
+                (None), and on another server too (`replicated`), or on Redis' disk (`fsync`).
 
         Raises:
             InvalidRequest: names each wrong field.
             PayloadTooLarge: the payload is over `limits.payload`.
+            IdempotencyConflict: its key was used for another request.
+            Backpressure: its queue or tenant has too many jobs.
             Unavailable: Redis cannot take it now; whether it was taken may be unknown.
         """
         request = _request(
@@ -180,16 +200,26 @@ class JobQueue:
                 "backoff": backoff,
                 "tags": tags,
                 "metadata": metadata or {},
+                "tenant": tenant,
+                "key": key,
+                "unique_key": unique_key,
+                "unique": unique,
+                "expires_in": expires_in,
+                "depends_on": depends_on,
+                "retention": retention,
             }
         )
-        job = await self._opened().submit(request)
-        return self._handle(job.id)
+        submitted = await self._opened().submit(request, durability=durability)
+        return self._handle(submitted.job.id)
 
-    async def enqueue_many(self, jobs: Iterable[Mapping[str, Any]]) -> list[JobHandle]:
+    async def enqueue_many(
+        self, jobs: Iterable[Mapping[str, Any]], *, durability: Durability | None = None
+    ) -> list[JobHandle]:
         """Submit all of `jobs` or, when one is wrong, none.
 
         Args:
             jobs: each with the arguments of `enqueue` by name.
+            durability: as for `enqueue`.
 
         Raises:
             InvalidRequest: names each wrong field, paths start with the job's index.
@@ -204,7 +234,7 @@ class JobQueue:
             except InvalidRequest as error:
                 wrong.add(index, error)
         wrong.raise_any()
-        accepted = await self._opened().submit_many(requests)
+        accepted = await self._opened().submit_many(requests, durability=durability)
         return [self._handle(each.id) for each in accepted]
 
     def handle(self, job_id: str) -> JobHandle:
@@ -236,6 +266,14 @@ class JobQueue:
 def _request(fields: Mapping[str, Any]) -> JobRequest:
     """A request out of `enqueue`'s arguments."""
     values = dict(fields)
+    if (unique_key := values.pop("unique_key", None)) is not None:
+        values["unique"] = {"key": unique_key}
     if isinstance(backoff := values.get("backoff"), Backoff):
         values["backoff"] = msgspec.structs.asdict(backoff)
+    if isinstance(unique := values.get("unique"), Unique):
+        values["unique"] = msgspec.structs.asdict(unique)
+    values["depends_on"] = [
+        msgspec.structs.asdict(parent) if isinstance(parent, Parent) else parent
+        for parent in values.get("depends_on", ())
+    ]
     return request_from(values)

@@ -1,5 +1,6 @@
 """What a producer asks for, at the edge: JSON or keywords in, checked values out."""
 
+import hashlib
 from collections.abc import Mapping
 from datetime import datetime
 from typing import Annotated, Any, Literal
@@ -10,6 +11,7 @@ from msgspec import Meta
 from jobqueue.app.codec import to_json
 from jobqueue.app.decoding import Decoder, explain
 from jobqueue.errors import FieldError, InvalidRequest
+from jobqueue.model import Parent, Unique, UniqueMode
 from jobqueue.retry import MAX_DELAY, Backoff
 
 MAX_WAIT = 10 * 365 * 86400
@@ -24,7 +26,13 @@ MAX_ATTEMPTS = 100
 MAX_TAGS = 32
 """Tags of one job; they are kept in its options, and a list filters by them one by one."""
 
+MAX_PARENTS = 1000
+"""Jobs that one job may wait for: a fan-in of more is read as a mistake."""
+
 Wait = Annotated[float, Meta(ge=0, le=MAX_WAIT)]
+Span = Annotated[float, Meta(gt=0, le=MAX_WAIT)]
+Key = Annotated[str, Meta(min_length=1, max_length=255, pattern=r"^[^\x00-\x1f\x7f]+$")]
+Tenant = Annotated[str, Meta(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.:@-]{0,127}$")]
 Tag = Annotated[str, Meta(min_length=1, max_length=64)]
 
 
@@ -41,6 +49,25 @@ class BackoffRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         return Backoff(self.kind, self.delay, self.jitter, self.cap)
 
 
+class UniqueRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """At most one job of a key at a time, see `Unique`."""
+
+    key: Key
+    mode: UniqueMode = UniqueMode.SIMPLE
+    ttl: Span | None = None
+
+    def value(self) -> Unique:
+        """The checked value."""
+        return Unique(self.key, self.mode, self.ttl)
+
+
+class ParentRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A job to wait for, see `Parent`."""
+
+    id: str
+    on_failure: Literal["fail", "cancel", "ignore", "continue"] = "fail"
+
+
 class JobRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """The body of a submit; `payload` stays the bytes that were sent."""
 
@@ -55,9 +82,42 @@ class JobRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_onl
     backoff: BackoffRequest | None = None
     tags: Annotated[tuple[Tag, ...], Meta(max_length=MAX_TAGS)] = ()
     metadata: dict[str, Any] = {}
+    tenant: Tenant | None = None
+    key: Key | None = None
+    unique: UniqueRequest | None = None
+    expires_in: Span | None = None
+    depends_on: Annotated[tuple[str | ParentRequest, ...], Meta(max_length=MAX_PARENTS)] = ()
+    retention: Wait | None = None
+
+    def parents(self) -> tuple[Parent, ...]:
+        """The jobs to wait for."""
+        return tuple(
+            Parent(each) if isinstance(each, str) else Parent(each.id, each.on_failure)
+            for each in self.depends_on
+        )
+
+    def digest(self) -> str:
+        """The same for two requests that ask for the same, but for their idempotency key."""
+        fields = msgspec.structs.asdict(self)
+        fields |= {"key": None, "payload": msgspec.json.decode(self.payload)}
+        text = msgspec.json.encode(fields, order="sorted")
+        return hashlib.blake2b(text, digest_size=16).hexdigest()
 
 
 decode_request = Decoder(JobRequest)
+
+
+def check_key(key: str, name: str) -> str:
+    """An idempotency key that came in a header called `name`.
+
+    Raises:
+        InvalidRequest: it is none.
+    """
+    try:
+        return msgspec.convert(key, Key)
+    except msgspec.ValidationError as error:
+        problem = f"{str(error).lower()}: use 1 to 255 visible characters"
+        raise InvalidRequest("a header is wrong", (FieldError(f"/{name}", problem),)) from None
 
 
 def request_from(fields: Mapping[str, Any]) -> JobRequest:

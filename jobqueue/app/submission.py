@@ -8,12 +8,24 @@ import msgspec
 
 from jobqueue.app.bulk import BulkErrors, check_count
 from jobqueue.app.catalog import Catalog
+from jobqueue.app.grouping import group_of
 from jobqueue.app.requests import JobRequest
 from jobqueue.broker.broker import Broker
 from jobqueue.errors import FieldError, InvalidRequest, PayloadTooLarge, SettingsError
-from jobqueue.ids import ULID_LENGTH, created_at_ms, new_job_id
+from jobqueue.ids import ULID_LENGTH, created_at_ms, new_job_id, split_job_id
 from jobqueue.metrics import JOBS_ENQUEUED, queue_label
-from jobqueue.model import DEFAULT_OPTIONS, Accepted, Job, JobOptions, NewJob, Priority, State
+from jobqueue.model import (
+    DEFAULT_OPTIONS,
+    Accepted,
+    Durability,
+    Job,
+    JobOptions,
+    NewJob,
+    Priority,
+    State,
+    Submitted,
+    UniqueMode,
+)
 from jobqueue.registry import JobType, check_name
 from jobqueue.retry import DEFAULT_RETRY
 from jobqueue.settings import LimitSettings
@@ -26,6 +38,8 @@ PRIORITIES: dict[str | int, Priority] = {
     **{priority.value: priority for priority in Priority},
 }
 """What a priority may be called."""
+
+NEED_TTL = (UniqueMode.THROTTLE, UniqueMode.DEBOUNCE)
 
 MAX_METADATA = 16 * 1024
 """Bytes of a job's metadata: it travels with every read of the job."""
@@ -44,29 +58,47 @@ class Submitter:
         self._limits = limits
         self._counters: dict[tuple[str, str], Counter] = {}
 
-    async def submit(self, request: JobRequest, *, payload_path: str = "/payload") -> Job:
-        """Enqueue one job; gives it as it was accepted.
+    async def submit(
+        self,
+        request: JobRequest,
+        *,
+        payload_path: str = "/payload",
+        durability: Durability | None = None,
+    ) -> Submitted:
+        """Enqueue one job; gives it as it was accepted, or the job that stands for it.
 
         Args:
             request: what is wanted.
             payload_path: where the payload is in the caller's request, for error paths.
+            durability: how safe the job is when this returns.
 
         Raises:
             InvalidRequest: names each wrong field.
             PayloadTooLarge: the payload is over `limits.payload`.
+            IdempotencyConflict: its key was used for another request.
+            Backpressure: its queue or tenant has too many jobs.
+            NotDurable: it is accepted, but maybe not as safe as asked.
             Unavailable: Redis cannot take it now.
         """
         job = await self._prepare(request, payload_path)
-        accepted = await self._broker.enqueue(job)
+        accepted = await self._broker.enqueue(job, durability=durability)
+        if accepted.stands_for:
+            # retention may have removed what is left of it
+            found = await self._broker.get(accepted.id) or _as_job(job, accepted)
+            return Submitted(found, accepted.stands_for)
         self._count(job)
-        return _as_job(job, accepted)
+        return Submitted(_as_job(job, accepted))
 
-    async def submit_many(self, requests: Sequence[JobRequest]) -> list[Accepted]:
+    async def submit_many(
+        self, requests: Sequence[JobRequest], *, durability: Durability | None = None
+    ) -> list[Accepted]:
         """Enqueue all of `requests` or none; gives ids and states in their order.
 
         Raises:
             InvalidRequest: names each wrong field, paths start with the index.
             PayloadTooLarge: too many jobs, or a payload is over its limit.
+            IdempotencyConflict: a key was used for another request.
+            Backpressure: a queue or tenant has too many jobs.
             Unavailable: Redis cannot take them now.
         """
         check_count(len(requests), self._limits)
@@ -82,9 +114,12 @@ class Submitter:
             except PayloadTooLarge as error:
                 raise PayloadTooLarge(f"job {index}: {error}") from None
         wrong.raise_any()
-        accepted = await self._broker.enqueue_many(jobs) if jobs else []
-        for job in jobs:
-            self._count(job)
+        if not jobs:
+            return []
+        accepted = await self._broker.enqueue_many(jobs, durability=durability)
+        for job, answer in zip(jobs, accepted, strict=True):
+            if not answer.stands_for:
+                self._count(job)
         return accepted
 
     async def _prepare(self, request: JobRequest, payload_path: str) -> NewJob:
@@ -104,6 +139,8 @@ class Submitter:
             delay_ms=round(request.delay * 1000) if request.delay else 0,
             run_at_ms=round(request.run_at.timestamp() * 1000) if request.run_at else 0,
             options=self._options(request, job_type),
+            digest=request.digest() if request.key is not None else "",
+            group=group_of(job_type.limit_key, payload) or request.tenant,
         )
 
     def _options(self, request: JobRequest, job_type: JobType) -> JobOptions:
@@ -118,6 +155,12 @@ class Submitter:
             backoff=request.backoff.value() if request.backoff else None,
             tags=request.tags,
             metadata=request.metadata,
+            tenant=request.tenant,
+            key=request.key,
+            unique=request.unique.value() if request.unique else None,
+            expires_in=request.expires_in,
+            depends_on=request.parents(),
+            retention=job_type.retention if request.retention is None else request.retention,
         )
         return DEFAULT_OPTIONS if options == DEFAULT_OPTIONS else options
 
@@ -159,16 +202,22 @@ def _wrong_options(request: JobRequest) -> Iterator[FieldError]:
         yield FieldError("/priority", f"must be one of {names}")
     if request.delay is not None and request.run_at is not None:
         yield FieldError("/run_at", "give either delay or run_at, not both")
+    unique = request.unique
+    if unique and unique.ttl is None and unique.mode in NEED_TTL:
+        yield FieldError("/unique/ttl", f"is needed in mode {unique.mode}: seconds")
+    for index, parent in enumerate(request.parents()):
+        if split_job_id(parent.id) is None:
+            yield FieldError(f"/depends_on/{index}", f"{parent.id!r} is no job id")
     if request.metadata and len(msgspec.json.encode(request.metadata)) > MAX_METADATA:
         yield FieldError("/metadata", f"must not be longer than {MAX_METADATA} bytes as JSON")
 
 
 def _as_job(job: NewJob, accepted: Accepted) -> Job:
     """The job as reading it back would show it, without the round trip."""
-    created = created_at_ms(job.id[-ULID_LENGTH:])
+    created = created_at_ms(accepted.id[-ULID_LENGTH:])
     run_at = job.run_at_ms or (created + job.delay_ms if job.delay_ms else None)
     return Job(
-        id=job.id,
+        id=accepted.id,
         queue=_queue_of(job),
         type=job.type,
         state=accepted.state,

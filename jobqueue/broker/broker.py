@@ -8,6 +8,7 @@ import msgspec
 from jobqueue.broker import scripts
 from jobqueue.broker.connections import Connections
 from jobqueue.broker.consumer import BLOCK_SLACK, Claim, Consumer, Lease
+from jobqueue.broker.durability import WAIT_MS, Confirmation
 from jobqueue.broker.events import Event, Events
 from jobqueue.broker.keys import SCHEMA_VERSION, Keys
 from jobqueue.broker.leases import LeaseRenewer, Renewal
@@ -19,6 +20,7 @@ from jobqueue.broker.reaping import Reaping, ReapReport
 from jobqueue.model import (
     Accepted,
     CancelResult,
+    Durability,
     Job,
     NewJob,
     Page,
@@ -60,6 +62,7 @@ class Broker:
         self._channel = connections.commands
         self._keys = keys
         self._retention = retention
+        self._confirming: Confirmation | None = None
         self._producer = Producer(self._channel, keys, retention)
         self._reader = Reader(self._channel, keys)
         self._lister = Lister(self._channel, keys, self._reader)
@@ -74,13 +77,35 @@ class Broker:
 
     # Producers
 
-    async def enqueue(self, job: NewJob) -> Accepted:
-        """Enqueue one job; concurrent calls share a round trip. A re-send changes nothing."""
-        return await self._producer.enqueue(job)
+    async def enqueue(self, job: NewJob, *, durability: Durability | None = None) -> Accepted:
+        """Enqueue one job; concurrent calls share a round trip. A re-send changes nothing.
 
-    async def enqueue_many(self, jobs: Sequence[NewJob]) -> list[Accepted]:
-        """Enqueue jobs, all or nothing within each queue; answers in their order."""
-        return await self._producer.enqueue_many(jobs)
+        Raises:
+            NotDurable: it is accepted, but maybe not as safe as asked.
+        """
+        accepted = await self._producer.enqueue(job)
+        if durability:
+            await self._confirmation().wait([accepted], durability)
+        return accepted
+
+    async def enqueue_many(
+        self, jobs: Sequence[NewJob], *, durability: Durability | None = None
+    ) -> list[Accepted]:
+        """Enqueue jobs, all or nothing within each queue; answers in their order.
+
+        Raises:
+            NotDurable: they are accepted, but maybe not as safe as asked.
+        """
+        accepted = await self._producer.enqueue_many(jobs)
+        if durability:
+            await self._confirmation().wait(accepted, durability)
+        return accepted
+
+    def _confirmation(self) -> Confirmation:
+        if self._confirming is None:
+            channel = self._connections.blocking(reply_timeout=WAIT_MS / 1000 + BLOCK_SLACK)
+            self._confirming = Confirmation(channel, self._keys)
+        return self._confirming
 
     # Readers
 

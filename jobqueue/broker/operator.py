@@ -60,9 +60,7 @@ class Operator:
         for queue, ids in by_queue.items():
             for first in range(0, len(ids), STEP):
                 some = ids[first : first + STEP]
-                found = await self._call(
-                    scripts.replay(self._keys.meta(queue), map(ulid_of, some))
-                )
+                found = await self._call(scripts.replay(self._keys.meta(queue), map(ulid_of, some)))
                 answers |= {
                     job_id: RetryResult(answer.decode())
                     for job_id, answer in zip(some, found, strict=True)
@@ -104,7 +102,9 @@ class Operator:
         """Start jobs of a queue again. Whether that changed anything."""
         return bool(await self._call(scripts.pause(self._keys.meta(queue), 0)))
 
-    async def clear(self, queue: str, state: State, *, reason: str = "cleared") -> AsyncIterator[int]:
+    async def clear(
+        self, queue: str, state: State, *, reason: str = "cleared"
+    ) -> AsyncIterator[int]:
         """Empty one state in bounded steps; the number of jobs of each step.
 
         What has ended is forgotten, what waits is cancelled with `reason`. Jobs that come in

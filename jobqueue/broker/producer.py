@@ -168,7 +168,9 @@ class Producer:
             pass
         notes = await self._notes(queue, batch)
         return [
-            notes.get(job.id) or Accepted(job.id, _first_state(job)) for part in parts for job in part
+            notes.get(job.id) or Accepted(job.id, _first_state(job))
+            for part in parts
+            for job in part
         ]
 
     async def _notes(self, queue: str, batch: str) -> dict[str, Accepted]:

@@ -85,7 +85,9 @@ class Reader:
 
     async def _stats_of(self, queue: str) -> QueueStats:
         answer = await self._channel.call(scripts.stats(self._keys.meta(queue)))
-        now, paused, queued, scheduled, blocked, active, completed, dead, cancelled, *oldest = answer
+        now, paused, queued, scheduled, blocked, active, completed, dead, cancelled, *oldest = (
+            answer
+        )
         since = [
             max(created_at_ms(ulid.decode()), int(run_at))
             for ulid, run_at in zip(oldest[::2], oldest[1::2], strict=True)

@@ -39,9 +39,7 @@ def error_of(job: NewJob, refusal: Refusal, *, at: str = "") -> JobqueueError:
 
 def full(queue: str, there: int, size: int) -> QueueFull:
     """There is no room for a call's jobs."""
-    return QueueFull(
-        f"{there} jobs wait in queue {queue!r}, its limit is {size}: try again later"
-    )
+    return QueueFull(f"{there} jobs wait in queue {queue!r}, its limit is {size}: try again later")
 
 
 def check(

@@ -174,9 +174,7 @@ def watch(job: str, peer: str, /) -> None:
 
 
 @Script
-def tell(  # noqa: PLR0917 - in the order of the script's ARGV
-    job: str, peer: str, state: str, result: bytes, retention: str, /
-) -> None:
+def tell(job: str, peer: str, state: str, result: bytes, retention: str, /) -> None:
     """Tell a job of this queue how a parent in another has ended."""
 
 
@@ -196,9 +194,7 @@ def leave(worker: str, /) -> None:
 
 
 @Script
-def recover(  # noqa: PLR0917 - in the order of the script's ARGV
-    lease_ms: int, limit: int, max_crashes: int, retention: str, gap_ms: int, /
-) -> None:
+def recover(lease_ms: int, limit: int, max_crashes: int, retention: str, gap_ms: int, /) -> None:
     """Take jobs back from lost workers."""
 
 
@@ -233,9 +229,7 @@ def list_sorted(state: str, newest_first: int, score: str, after: str, limit: in
 
 
 @Script
-def list_queued(  # noqa: PLR0917 - in the order of the script's ARGV
-    lane: int, group: str, offset: int, last: str, limit: int, /
-) -> None:
+def list_queued(lane: int, group: str, offset: int, last: str, limit: int, /) -> None:
     """List queued jobs."""
 
 

@@ -9,9 +9,10 @@ from jobqueue.app.decoding import check_json, fields_of
 from jobqueue.app.requests import JobRequest, decode_request
 from jobqueue.errors import InvalidRequest
 from jobqueue.http.bodies import ENVELOPE, read_json
-from jobqueue.http.jobs import accepted, list_wanted
-from jobqueue.http.queries import FILTERS, PAGING, Query, no_query
+from jobqueue.http.jobs import list_wanted
+from jobqueue.http.queries import FILTERS, PAGING, Query
 from jobqueue.http.state import operations_of
+from jobqueue.http.submitting import submit_one
 from jobqueue.model import State, parse_state
 
 if TYPE_CHECKING:
@@ -20,21 +21,17 @@ if TYPE_CHECKING:
 
 async def submit(request: web.Request) -> web.Response:
     """Submit one job, whose payload may be called `data`."""
-    no_query(request)
-    operations = operations_of(request)
-    body = await read_json(request, operations.limits.payload + ENVELOPE)
+    body = await read_json(request, operations_of(request).limits.payload + ENVELOPE)
     job, payload_path = _decode(body)
-    return accepted(request, await operations.submit(job, payload_path=payload_path))
+    return await submit_one(request, job, payload_path=payload_path)
 
 
 async def submit_payload(request: web.Request) -> web.Response:
     """Submit one job of the type in the path; the body is its payload."""
-    no_query(request)
-    operations = operations_of(request)
-    body = await read_json(request, operations.limits.payload + ENVELOPE)
+    body = await read_json(request, operations_of(request).limits.payload + ENVELOPE)
     check_json(body)
     job = JobRequest(type=request.match_info["type"], payload=msgspec.Raw(body.strip()))
-    return accepted(request, await operations.submit(job, payload_path=""))
+    return await submit_one(request, job, payload_path="")
 
 
 async def list_in_state(request: web.Request) -> web.Response:

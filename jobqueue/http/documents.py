@@ -42,7 +42,7 @@ class JobDocument(msgspec.Struct, kw_only=True):
     queue: str
     state: State
     priority: str
-    tenant: str | None = None
+    tenant: str | None
     tags: tuple[str, ...]
     attempt: int
     max_attempts: int
@@ -59,6 +59,7 @@ class JobDocument(msgspec.Struct, kw_only=True):
     links: dict[str, str]
     payload: Raw | UnsetType
     metadata: dict[str, Any] | UnsetType
+    duplicate: bool | UnsetType = UNSET
 
 
 class StatusDocument(msgspec.Struct):
@@ -103,6 +104,7 @@ class AcceptedDocument(msgspec.Struct):
 
     id: str
     state: State
+    duplicate: bool | UnsetType = UNSET
 
 
 class BulkDocument(msgspec.Struct):
@@ -130,6 +132,7 @@ def job_document(job: Job, *, max_attempts: int, include: Iterable[str] = ()) ->
         queue=job.queue,
         state=job.state,
         priority=job.priority.label,
+        tenant=options.tenant,
         tags=options.tags,
         attempt=job.attempt,
         max_attempts=max_attempts,

@@ -10,39 +10,31 @@ from jobqueue.app.requests import decode_request
 from jobqueue.http.answers import json_response
 from jobqueue.http.bodies import ENVELOPE, JSON, LINES, media_type, read_body, read_json
 from jobqueue.http.documents import (
-    AcceptedDocument,
-    BulkDocument,
     JobDocument,
     JobPage,
     job_document,
-    job_path,
     progress_document,
     result_document,
     status_document,
 )
 from jobqueue.http.queries import FILTERS, PAGING, Query, no_query
 from jobqueue.http.state import operations_of
+from jobqueue.http.submitting import accepted, submit_all, submit_one
 from jobqueue.model import Job, State
 
 
 async def submit(request: web.Request) -> web.Response:
     """Submit one job."""
-    no_query(request)
-    operations = operations_of(request)
-    body = await read_json(request, operations.limits.payload + ENVELOPE)
-    return accepted(request, await operations.submit(decode_request(body)))
+    body = await read_json(request, operations_of(request).limits.payload + ENVELOPE)
+    return await submit_one(request, decode_request(body))
 
 
 async def submit_bulk(request: web.Request) -> web.Response:
     """Submit many jobs, all or none: a JSON array, or one JSON object a line."""
-    no_query(request)
-    operations = operations_of(request)
     kind = media_type(request, JSON + LINES)
     body = await read_body(request, request.client_max_size)
     read = requests_from_lines if kind in LINES else requests_from_array
-    jobs = await operations.submit_many(read(body, operations.limits))
-    document = BulkDocument([AcceptedDocument(job.id, job.state) for job in jobs])
-    return json_response(document, status=202)
+    return await submit_all(request, read(body, operations_of(request).limits))
 
 
 async def read(request: web.Request) -> web.Response:
@@ -103,12 +95,6 @@ async def list_wanted(request: web.Request, query: Query, wanted: JobFilter) -> 
     page = await operations_of(request).list_jobs(wanted, limit=limit, cursor=query.text("cursor"))
     jobs = [document_of(request, job, include) for job in page.jobs]
     return json_response(JobPage(jobs, page.cursor))
-
-
-def accepted(request: web.Request, job: Job) -> web.Response:
-    """The answer to a submit."""
-    document = document_of(request, job, ("result",))
-    return json_response(document, status=202, headers={"Location": job_path(job.id)})
 
 
 def document_of(request: web.Request, job: Job, include: Iterable[str] = ()) -> JobDocument:

@@ -4,11 +4,11 @@ import msgspec
 from aiohttp import web
 
 from jobqueue.errors import (
+    Backpressure,
     FieldError,
     InvalidRequest,
     JobqueueError,
     Unauthorized,
-    Backpressure,
     Unavailable,
 )
 

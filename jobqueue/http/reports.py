@@ -11,24 +11,22 @@ from jobqueue.app.requests import JobRequest
 from jobqueue.errors import StorageUnavailable
 from jobqueue.http.bodies import ENVELOPE, read_json
 from jobqueue.http.headers import add_headers
-from jobqueue.http.jobs import accepted
 from jobqueue.http.queries import no_query
 from jobqueue.http.state import REQUEST_ID, operations_of
+from jobqueue.http.submitting import submit_one
 from jobqueue.jobs.report_generation import NAME as REPORT_TYPE
 from jobqueue.storage.base import Download
 
 
 async def generate(request: web.Request) -> web.Response:
     """Submit a report; the body is the payload, and may call its template `reportType`."""
-    no_query(request)
-    operations = operations_of(request)
-    body = await read_json(request, operations.limits.payload + ENVELOPE)
+    body = await read_json(request, operations_of(request).limits.payload + ENVELOPE)
     fields = fields_of(body)
     if "reportType" in fields and "template" not in fields:
         fields["template"] = fields.pop("reportType")
         body = msgspec.json.encode(fields)
     job = JobRequest(type=REPORT_TYPE, payload=msgspec.Raw(body))
-    return accepted(request, await operations.submit(job, payload_path=""))
+    return await submit_one(request, job, payload_path="")
 
 
 async def download(request: web.Request) -> web.StreamResponse:

@@ -28,7 +28,7 @@ def redis_url() -> Iterator[str]:
 @pytest.fixture
 def client(redis_url: str) -> Iterator[RedisClient]:
     """A plain client, to look at Redis from outside."""
-    with redis.Redis.from_url(redis_url, decode_responses=True) as client:
+    with redis.Redis.from_url(redis_url, decode_responses=True, encoding="latin-1") as client:
         yield client
 
 

@@ -1,107 +1,178 @@
 """What must hold in Redis after every step, whatever happened before it."""
 
-import re
 from collections import Counter
+from collections.abc import Iterator
+
+import msgspec
 
 from tests.support.redis import RedisClient
 
-ULID = re.compile(r"[0-7][0-9A-HJKMNP-TV-Z]{25}")
-LANES = {"c": "critical", "h": "high", "n": "normal", "l": "low"}
-OWNERLESS = {"meta", "handoff", "leases", "scheduled", "intake", "completed", "dead", "cancelled"}
-OWNERLESS |= {*LANES.values(), "workers"}
-"""Keys that live as long as their queue, and are bounded."""
+from .snapshot import LANES, Snapshot
 
-
-class Snapshot:
-    """One queue, read whole."""
-
-    def __init__(self, client: RedisClient, prefix: str) -> None:
-        self.client = client
-        self.prefix = prefix
-        self.names = {key.removeprefix(prefix) for key in client.scan_iter(f"{prefix}*")}
-        self.specs = {name for name in self.names if ULID.fullmatch(name)}
-        self.status = {ulid: client.hgetall(f"{prefix}{ulid}:status") for ulid in self.specs}
-        self.entries = self._entries()
-
-    def state(self, ulid: str) -> str:
-        """The state of a job; one without a status is queued."""
-        return str(self.status[ulid].get("state", "queued"))
-
-    def lane(self, ulid: str) -> str:
-        """The lane of a job."""
-        spec = self.client.get(self.prefix + ulid) or "n"
-        return LANES[self.status[ulid].get("lane", spec[0])]
-
-    def members(self, name: str) -> set[str]:
-        """The members of a sorted set."""
-        return set(self.client.zrange(self.prefix + name, 0, -1))
-
-    def has_entry(self, ulid: str) -> bool:
-        """Whether a claim will meet the job: in its lane, the handoff or an inbox."""
-        homes = {self.lane(ulid), "handoff", *(name for name in self.entries if ":" in name)}
-        return any(ulid in self.entries[home] for home in homes)
-
-    def _entries(self) -> dict[str, list[str]]:
-        lists = [*LANES.values(), "handoff", *(n for n in self.names if n.startswith("inbox:"))]
-        return {name: self.client.lrange(self.prefix + name, 0, -1) for name in lists}
+OWNERLESS = {"meta", "handoff", "leases", "intake", "workers", "outbox", "archive"}
+OWNERLESS |= {*LANES.values(), "scheduled", "blocked", "completed", "dead", "cancelled"}
+OWNERLESS |= {"expiring", "releasing", "ring", "waiting", "groups", "running", "open", "limits"}
+OWNERLESS |= {"held", "schedules", "schedule_due"}
+"""Keys that live as long as their queue, and are bounded by what is in it."""
 
 
 def violations(client: RedisClient, prefix: str) -> list[str]:
     """Every invariant that does not hold, in words; none is what tests want."""
     queue = Snapshot(client, prefix)
-    return [*_placement(queue), *_counters(queue), *_liveness(queue), *_leaks(queue)]
+    rules = (_placement, _running, _counters, _liveness, _groups, _keys, _dependencies, _leaks)
+    return [wrong for rule in rules for wrong in rule(queue)]
 
 
-def _placement(queue: Snapshot) -> list[str]:
+def _placement(queue: Snapshot) -> Iterator[str]:
     """Every job is where its state says, and nowhere else."""
-    wrong = []
-    sets = {
-        state: queue.members("leases" if state == "active" else state)
-        for state in ("scheduled", "active", "completed", "dead", "cancelled")
-    }
     for ulid in queue.specs:
         state = queue.state(ulid)
-        places = [name for name, members in sets.items() if ulid in members]
+        places = [name for name, members in queue.sets.items() if ulid in members]
         if places != [state] * (state != "queued"):
-            wrong.append(f"{ulid} is {state} and in {places}")
-        if state == "queued" and not queue.has_entry(ulid):
-            wrong.append(f"{ulid} is queued and in no lane, handoff or inbox")
-        if state == "active" and not {"token", "worker", "deliveries"} <= queue.status[ulid].keys():
-            wrong.append(f"{ulid} is active without token, worker or deliveries")
-    for state, members in sets.items():
-        wrong += [f"{ulid} is in {state} and has no spec" for ulid in members - queue.specs]
-    return wrong
+            yield f"{ulid} is {state} and in {places}"
+        homes = {queue.home(ulid), "handoff", *queue.inboxes}
+        if state == "queued" and not any(ulid in queue.entries.get(home, ()) for home in homes):
+            yield f"{ulid} is queued and in no lane, handoff or inbox"
+    for state, members in queue.sets.items():
+        yield from (f"{ulid} is in {state} and has no spec" for ulid in members - queue.specs)
 
 
-def _counters(queue: Snapshot) -> list[str]:
-    counted = int(queue.client.hget(f"{queue.prefix}meta", "queued") or 0)
-    actual = Counter(map(queue.state, queue.specs))["queued"]
-    return [] if counted == actual else [f"{actual} jobs are queued, counted are {counted}"]
+def _running(queue: Snapshot) -> Iterator[str]:
+    """What runs is held by somebody, for a bounded time; what does not is held by nobody."""
+    seconds, micros = queue.client.time()
+    latest = seconds * 1000 + micros / 1000 + 60_000
+    leases = queue.client.zrange(queue.prefix + "leases", 0, -1, withscores=True)
+    yield from (f"{ulid} is leased until {until}" for ulid, until in leases if until > latest)
+    for ulid, status in queue.status.items():
+        state = queue.state(ulid)
+        if state == "active" and not {"token", "worker", "deliveries"} <= status.keys():
+            yield f"{ulid} is active without token, worker or deliveries"
+        if state == "active" and "expires_at" in status:
+            yield f"{ulid} has started and may still expire"
+        waits = state in {"scheduled", "blocked"}
+        if waits and {"deliveries", "cancel", "progress"} & status.keys():
+            yield f"{ulid} is {state} and keeps what belongs to a delivery"
 
 
-def _liveness(queue: Snapshot) -> list[str]:
-    """A ready job means that somebody is being woken."""
-    wrong = []
-    delivered = any(queue.entries[name] for name in queue.entries if ":" in name)
-    ready = any(queue.state(ulid) == "queued" for ulid in queue.specs)
-    if ready and not queue.entries["handoff"] and not delivered:
-        wrong.append("jobs are ready, and handoff and inboxes are empty")
-    if len(queue.entries["handoff"]) > 1:
-        wrong.append(f"handoff holds {queue.entries['handoff']}")
-    return wrong
+def _counters(queue: Snapshot) -> Iterator[str]:
+    """What is counted is what is there."""
+    states = Counter(map(queue.state, queue.specs))
+    counted = int(queue.meta.get("queued", 0))
+    if counted != states["queued"]:
+        yield f"{states['queued']} jobs are queued, counted are {counted}"
+    grouped = [ulid for ulid in queue.specs if queue.group(ulid)]
+    for name, wanted in (
+        ("open", [ulid for ulid in grouped if queue.is_open(ulid)]),
+        ("running", [ulid for ulid in grouped if queue.state(ulid) == "active"]),
+    ):
+        actual = {group: str(count) for group, count in Counter(map(queue.group, wanted)).items()}
+        if queue.hash(name) != actual:
+            yield f"{name} counts {queue.hash(name)}, there are {actual}"
 
 
-def _leaks(queue: Snapshot) -> list[str]:
+def _liveness(queue: Snapshot) -> Iterator[str]:
+    """A job that may start means that somebody is being woken; a closed gate wakes nobody."""
+    handoff = queue.items("handoff")
+    if len(handoff) > 1:
+        yield f"handoff holds {handoff}"
+    if _gate_closed(queue):
+        if handoff:
+            yield f"the gate is closed, and handoff holds {handoff}"
+        return
+    if handoff or any(queue.entries[name] for name in queue.inboxes) or "gated" in queue.meta:
+        return  # a gate that has ended by time is opened by whoever holds the alarm
+    waiting = queue.members("waiting")
+    startable = [
+        ulid
+        for ulid in queue.specs
+        if queue.state(ulid) == "queued" and queue.group(ulid) not in waiting
+    ]
+    if startable:
+        yield f"{startable} may start, and handoff and inboxes are empty"
+
+
+def _gate_closed(queue: Snapshot) -> bool:
+    at_cap = len(queue.sets["active"]) >= int(queue.meta.get("cap", "1000000"))
+    return "paused" in queue.meta or at_cap or queue.client.pttl(f"{queue.prefix}gate") > 0
+
+
+def _groups(queue: Snapshot) -> Iterator[str]:
+    """A group with jobs has exactly one place, one without has none."""
+    ring, waiting = queue.members("ring"), queue.members("waiting")
+    if ring & waiting:
+        yield f"{ring & waiting} are in the ring and waiting"
+    with_entries = queue.groups_with_entries
+    if "grouped" not in queue.meta:
+        if with_entries - {""} or ring or waiting:
+            yield f"no groups are on, and there are {with_entries}, {ring}, {waiting}"
+        return
+    for name, members in (("ring and waiting", ring | waiting), ("groups", queue.members("groups"))):
+        if members != with_entries:
+            yield f"{name} have {members}, jobs are in {with_entries}"
+    running, own = queue.hash("running"), queue.hash("limits")
+    for group in ring - {""}:
+        limits = msgspec.msgpack.decode(own.get(group, "\x80").encode("latin-1"))
+        cap = limits.get("cap", queue.meta.get("group_cap"))
+        if limits.get("paused") or (cap and int(running.get(group, 0)) >= int(cap)):
+            yield f"{group} may not start anything and is in the ring"
+
+
+def _keys(queue: Snapshot) -> Iterator[str]:
+    """A unique key is held by a job that asked for it and has not ended."""
+    for name in queue.names:
+        kind, _, key = name.partition(":")
+        value = queue.text(name) if kind in {"unique", "key"} else None
+        if value is None:
+            continue  # it may have ended since
+        if kind == "unique":
+            first, *second = value.split(" ")
+            for holder in (first, *second):
+                if not queue.is_open(holder) or queue.asked(holder).get("u") != key:
+                    yield f"{name} is held by {holder}, which ended or never asked"
+            if any(queue.state(ulid) != "blocked" for ulid in second):
+                yield f"{name}: {second} follows and is not blocked"
+        else:
+            ulid = value.split(" ")[0]
+            ends = queue.client.ttl(queue.prefix + name) >= 0
+            if queue.is_open(ulid) and ends and queue.asked(ulid).get("k") == key:
+                yield f"{name} ends before its job does"
+            if not queue.is_open(ulid) and not ends:
+                yield f"{name} has no end although its job has"
+
+
+def _dependencies(queue: Snapshot) -> Iterator[str]:
+    """Who waits will be told, and who is told waits."""
+    followers = {
+        ulid
+        for name in queue.names
+        if name.startswith("unique:")
+        for ulid in (queue.text(name) or "").split(" ")[1:]
+    }
+    for ulid in queue.sets["blocked"] - followers:
+        waits = queue.hash(f"{ulid}:waits")
+        if not waits:
+            yield f"{ulid} is blocked by nothing"
+        for parent in waits:
+            if len(parent) == len(ulid) and ulid not in queue.items(f"{parent}:dependents"):
+                yield f"{ulid} waits for {parent}, which does not know"
+    releasing = set(queue.items("releasing"))
+    for ulid in queue.specs:
+        pending = queue.items(f"{ulid}:dependents")
+        if pending and not queue.is_open(ulid) and ulid not in releasing:
+            yield f"{ulid} has ended and will not tell {pending}"
+        if not queue.is_open(ulid) and queue.names & {f"{ulid}:waits"}:
+            yield f"{ulid} has ended and still waits"
+    if releasing and "releasing" not in queue.meta:
+        yield f"{releasing} are to be released, and nobody knows"
+
+
+def _leaks(queue: Snapshot) -> Iterator[str]:
     """Every key has an owner or an end."""
-    wrong = []
     for name in queue.names - OWNERLESS - queue.specs:
-        owner = name.partition(":")[0]
-        if owner in queue.specs or (name.startswith("inbox:") and queue.entries[name]):
-            continue
-        if name.startswith("batch:") and name[6:] in queue.client.lrange(
-            f"{queue.prefix}intake", 0, -1
-        ):
-            continue
-        if queue.client.ttl(queue.prefix + name) == -1:
-            wrong.append(f"{name} has neither owner nor end")
-    return wrong
+        owner, _, rest = name.partition(":")
+        owned = owner in queue.specs
+        owned |= owner in {"inbox", "group"} and bool(queue.entries.get(name))
+        owned |= owner == "batch" and rest in queue.items("intake")
+        owned |= owner == "unique" or owner == "key"  # `_keys` knows more
+        if not owned and queue.client.ttl(queue.prefix + name) == -1:
+            yield f"{name} has neither owner nor end"

@@ -17,17 +17,25 @@ from hypothesis.stateful import (
 from typing_extensions import override
 
 from jobqueue.broker.broker import Broker, Connections, Consumer
+from jobqueue.errors import Backpressure, IdempotencyConflict, UnknownParent
 from jobqueue.ids import new_ulid
 from jobqueue.model import (
     CancelResult,
     ClaimedJob,
     Failure,
+    GroupLimits,
+    JobOptions,
     NewJob,
     Outcome,
+    Parent,
     Priority,
+    QueueLimits,
+    Rate,
     RetryResult,
     Settled,
     State,
+    Unique,
+    UniqueMode,
     Verdict,
 )
 from jobqueue.settings import RetentionSettings
@@ -40,9 +48,31 @@ LEASE = 0.05
 """Seconds: workers that stall lose their jobs while the machine goes on."""
 
 OUTCOMES = st.sampled_from(list(Outcome))
+TENANTS = st.sampled_from([None, "red", "blue"])
+POLICIES = st.sampled_from(["fail", "cancel", "ignore", "continue"])
 PICK = st.integers(0, 10_000)
 """Which of several to take: drawn before it is known how many there are, since that
 depends on time."""
+
+LIMITS = st.builds(
+    QueueLimits,
+    concurrency=st.sampled_from([None, 1, 2]),
+    rate=st.sampled_from([None, Rate(3, 0.02)]),
+    size=st.sampled_from([None, 10]),
+    group_concurrency=st.sampled_from([None, 1]),
+    group_rate=st.sampled_from([None, Rate(2, 0.02)]),
+    group_size=st.sampled_from([None, 5]),
+    starvation_after=st.sampled_from([None, 0.01]),
+)
+GROUP_LIMITS = st.builds(
+    GroupLimits, weight=st.integers(1, 3), paused=st.booleans(), concurrency=st.sampled_from([None, 2])
+)
+UNIQUE = st.none() | st.builds(
+    Unique,
+    key=st.sampled_from(["u", "v"]),
+    mode=st.sampled_from(list(UniqueMode)),
+    ttl=st.just(0.02),
+)
 
 T = TypeVar("T")
 
@@ -53,7 +83,7 @@ def picked(things: Sequence[T], pick: int) -> T | None:
 
 
 class Lives(RuleBasedStateMachine):
-    """Jobs, three workers that die, stall, lie and re-send, and a reaper.
+    """Jobs, three workers that die, stall, lie and re-send, operators, and a reaper.
 
     The model is small: which ids were accepted, which have a final state, and which
     deliveries a worker believes in. What Redis must look like is in `violations`.
@@ -65,7 +95,7 @@ class Lives(RuleBasedStateMachine):
         super().__init__()
         self.loop = asyncio.new_event_loop()
         self.namespace = f"machine-{new_ulid()}"
-        self.client = redis.Redis.from_url(self.url, decode_responses=True)
+        self.client = redis.Redis.from_url(self.url, decode_responses=True, encoding="latin-1")
         self.broker: Broker = self.run_(self._open())
         self.consumers: dict[str, Consumer] = {}
         for name in WORKERS:
@@ -80,17 +110,78 @@ class Lives(RuleBasedStateMachine):
         """Run a coroutine to its end."""
         return self.loop.run_until_complete(coroutine)
 
-    async def _open(self) -> Broker:
-        connections = await Connections.open(self.url)
-        return Broker(connections, namespace=self.namespace, retention=RetentionSettings())
+    # Producers
 
-    def _start_worker(self, name: str) -> None:
-        worker_id = f"{name}-{new_ulid()}"
-        self.consumers[name] = self.run_(
-            self.broker.consumer(QUEUE, worker_id=worker_id, lease=LEASE)
+    @rule(count=st.integers(1, 4), priority=st.sampled_from(list(Priority)), delay=st.booleans())
+    def enqueue(self, count: int, priority: Priority, delay: bool) -> None:
+        """Some plain jobs come in, perhaps due a little later."""
+        self._enqueue([self._new(None, priority=priority, delayed=delay) for _ in range(count)])
+
+    @rule(
+        priority=st.sampled_from(list(Priority)),
+        delayed=st.booleans(),
+        tenant=TENANTS,
+        unique=UNIQUE,
+        key=st.sampled_from([None, "k1", "k2"]),
+        expires_in=st.sampled_from([None, 0.02]),
+        parents=st.lists(st.tuples(PICK, POLICIES), max_size=2),
+    )
+    def enqueue_asking(  # noqa: PLR0917 - drawn by name
+        self,
+        priority: Priority,
+        delayed: bool,
+        tenant: str | None,
+        unique: Unique | None,
+        key: str | None,
+        expires_in: float | None,
+        parents: list[tuple[int, Any]],
+    ) -> None:
+        """A job that asks for more than a place in line."""
+        chosen = [(picked(sorted(self.accepted), pick), policy) for pick, policy in parents]
+        options = JobOptions(
+            key=key,
+            unique=unique,
+            expires_in=expires_in,
+            depends_on=tuple(
+                Parent(job_id, policy) for job_id, policy in dict(chosen).items() if job_id
+            ),
         )
+        job = self._new(tenant, priority=priority, delayed=delayed, options=options)
+        self._enqueue([job, self._new(tenant, priority=priority, delayed=False)])
 
-    def _take(self, name: str, slots: int) -> None:
+    def _new(self, tenant: str | None, *, delayed: bool, **fields: Any) -> NewJob:
+        return new_job(group=tenant, delay_ms=20 if delayed else 0, digest="d", **fields)
+
+    def _enqueue(self, jobs: list[NewJob]) -> None:
+        before = self._digest()
+        try:
+            answers = self.run_(self.broker.enqueue_many(jobs))
+        except (Backpressure, UnknownParent):
+            assert self._digest() == before, "a refused call has changed something"
+            return
+        for job, answer in zip(jobs, answers, strict=True):
+            if answer.stands_for is None:
+                assert answer.id == job.id
+                self.accepted.add(job.id)
+                if answer.state.is_final:
+                    self.final.add(job.id)
+
+    @rule(pick=PICK)
+    def enqueue_conflicting(self, pick: int) -> None:
+        """A key that was used for another request is refused, and changes nothing."""
+        if not self.client.exists(f"{prefix_of(self.namespace)}key:k1"):
+            return
+        before = self._digest()
+        other = new_job(digest="other", options=JobOptions(key="k1"))
+        with pytest.raises((IdempotencyConflict, Backpressure)):
+            self.run_(self.broker.enqueue_many([other]))
+        assert self._digest() == before
+
+    # Workers
+
+    @rule(name=st.sampled_from(WORKERS), slots=st.integers(0, 3))
+    def claim(self, name: str, slots: int) -> None:
+        """A worker asks for work, or hands back what was delivered to it."""
         for job in self.run_(self.consumers[name].claim(slots)).jobs:
             assert job.id in self.accepted
             assert job.id not in self.final, "a finished job was started again"
@@ -98,38 +189,26 @@ class Lives(RuleBasedStateMachine):
             self.tokens.add((job.id, job.token))
             self.held.append((name, job))
 
-    @rule(count=st.integers(1, 4), priority=st.sampled_from(list(Priority)), delay=st.booleans())
-    def enqueue(self, count: int, priority: Priority, delay: bool) -> None:
-        """Some jobs come in, perhaps due a little later."""
-        jobs: list[NewJob] = [
-            new_job(priority=priority, delay_ms=20 if delay else 0) for _ in range(count)
-        ]
-        self.run_(self.broker.enqueue_many(jobs))
-        self.accepted |= {job.id for job in jobs}
-
-    @rule(name=st.sampled_from(WORKERS), slots=st.integers(0, 3))
-    def claim(self, name: str, slots: int) -> None:
-        """A worker asks for work, or hands back what was delivered to it."""
-        self._take(name, slots)
-
     @rule(name=st.sampled_from(WORKERS))
     def wait(self, name: str) -> None:
         """An idle worker blocks; what it is handed lies in its inbox until it claims."""
         self.run_(self.consumers[name].wait(0.001))
 
-    @rule(pick=PICK, outcome=OUTCOMES, delay=st.sampled_from([0, 20]))
-    def settle(self, pick: int, outcome: Outcome, delay: int) -> None:
+    @rule(pick=PICK, outcome=OUTCOMES, delay=st.sampled_from([0, 20]), other=PICK)
+    def settle(self, pick: int, outcome: Outcome, delay: int, other: int) -> None:
         """A worker ends a delivery, in time or late."""
         holder = picked(self.held, pick)
         if holder is None:
             return
         self.held.remove(holder)
         name, job = holder
-        verdict = Verdict(job.id, job.token, outcome, delay, b"1", Failure("X", "it broke"), "x")
-        (answer,) = self.run_(self.consumers[name].settle([verdict]))
+        parent = picked(sorted(self.accepted - {job.id}), other)
+        parents = (Parent(parent, "continue"),) if parent and not self._waits_for(parent, job) else ()
+        verdict = Verdict(
+            job.id, job.token, outcome, delay, b"1", Failure("X", "it broke"), "x", parents
+        )
+        self._settle(name, verdict)
         self.settled.append((name, verdict))
-        if answer in {Settled.OK, Settled.CANCELLED} and self._state(job.id).is_final:
-            self.final.add(job.id)
 
     @rule(pick=PICK)
     def settle_again(self, pick: int) -> None:
@@ -143,6 +222,15 @@ class Lives(RuleBasedStateMachine):
         assert answer in {Settled.DONE, Settled.STALE}
         assert self._digest() == before
 
+    @rule(name=st.sampled_from(WORKERS), gracefully=st.booleans())
+    def restart_worker(self, name: str, gracefully: bool) -> None:
+        """A worker goes, with or without signing off; its late verdicts may still come."""
+        if gracefully:
+            self.run_(self.consumers[name].leave())
+        self._start_worker(name)
+
+    # Operators
+
     @rule(pick=PICK)
     def cancel(self, pick: int) -> None:
         """Somebody calls a job off, in whatever state it is."""
@@ -152,7 +240,7 @@ class Lives(RuleBasedStateMachine):
         answer = self.run_(self.broker.cancel(job_id))
         if answer is CancelResult.CANCELLED:
             assert job_id not in self.final
-            self.final.add(job_id)
+            self._look()
         elif answer is CancelResult.ALREADY_FINISHED:
             assert self._state(job_id).is_final
 
@@ -163,19 +251,61 @@ class Lives(RuleBasedStateMachine):
         if job_id and self.run_(self.broker.retry(job_id)) is RetryResult.QUEUED:
             self.final.discard(job_id)
 
-    @rule(name=st.sampled_from(WORKERS), gracefully=st.booleans())
-    def restart_worker(self, name: str, gracefully: bool) -> None:
-        """A worker goes, with or without signing off; its late verdicts may still come."""
-        if gracefully:
-            self.run_(self.consumers[name].leave())
-        self._start_worker(name)
+    @rule(pick=PICK)
+    def cancel_replay_cancel(self, pick: int) -> None:
+        """Entries that were left behind do not bring a job back."""
+        for step in (self.cancel, self.retry, self.cancel):
+            step(pick)
+        self.claim("a", 1)
+
+    @rule(pick=PICK, priority=st.sampled_from(list(Priority)), how=st.integers(0, 2))
+    def shift(self, pick: int, priority: Priority, how: int) -> None:
+        """An operator lets a job start now, later, or before others."""
+        job_id = picked(sorted(self.accepted), pick)
+        if job_id is None:
+            return
+        operator = self.broker.operator
+        steps = (
+            operator.promote(job_id),
+            operator.reschedule(job_id, self._now() + 20),
+            operator.prioritize(job_id, priority),
+        )
+        for index, step in enumerate(steps):
+            if index == how:
+                self.run_(step)
+            else:
+                step.close()
+
+    @rule(paused=st.booleans())
+    def pause(self, paused: bool) -> None:
+        """An operator closes the queue, or opens it."""
+        operator = self.broker.operator
+        self.run_(operator.pause(QUEUE) if paused else operator.resume(QUEUE))
+
+    @rule(limits=LIMITS)
+    def limit(self, limits: QueueLimits) -> None:
+        """An operator sets or lifts the limits of the queue."""
+        self.run_(self.broker.operator.set_limits(QUEUE, limits))
+
+    @rule(tenant=st.sampled_from(["red", "blue"]), limits=GROUP_LIMITS)
+    def limit_tenant(self, tenant: str, limits: GroupLimits) -> None:
+        """An operator gives a tenant limits of its own."""
+        self.run_(self.broker.operator.set_group_limits(QUEUE, tenant, limits))
+
+    @rule(state=st.sampled_from([State.QUEUED, State.SCHEDULED, State.BLOCKED]))
+    def clear(self, state: State) -> None:
+        """An operator cancels all that waits in one state."""
+        self.run_(self._clear(state))
+        self._look()
+
+    # The reaper
 
     @rule()
     def reap(self) -> None:
         """A pass of the reaper, after leases have run out."""
         self.run_(asyncio.sleep(LEASE / 3))
-        report = self.run_(self.broker.reap(QUEUE, lease=LEASE))
-        self.final |= {*report.dead, *report.cancelled}
+        self.run_(self.broker.reap(QUEUE, lease=LEASE))
+        self._look()
 
     @invariant()
     def holds_together(self) -> None:
@@ -193,23 +323,60 @@ class Lives(RuleBasedStateMachine):
             self.client.close()
             self.loop.close()
 
-    def _digest(self) -> dict[str, str]:
-        return fingerprint(self.client, self.namespace)
-
     def _drain(self) -> None:
         self._start_worker("a")
+        self.limit(QueueLimits())
+        for tenant in ("red", "blue"):
+            self.limit_tenant(tenant, GroupLimits())
+        self.pause(paused=False)
         for _ in range(200):
-            open_jobs = self.accepted - self.final
-            if not open_jobs:
+            if not self.accepted - self.final:
                 break
             self.reap()
             jobs = self.run_(self.consumers["a"].claim(500)).jobs
             verdicts = [Verdict(job.id, job.token, Outcome.COMPLETED, 0, b"1") for job in jobs]
             self.run_(self.consumers["a"].settle(verdicts))
-            self.final |= {job_id for job_id in open_jobs if self._state(job_id).is_final}
+            self._look()
         left = {job_id: self._state(job_id) for job_id in self.accepted - self.final}
         assert left == {}, "jobs were left behind"
         assert violations(self.client, prefix_of(self.namespace)) == []
+
+    async def _open(self) -> Broker:
+        connections = await Connections.open(self.url)
+        return Broker(connections, namespace=self.namespace, retention=RetentionSettings())
+
+    async def _clear(self, state: State) -> None:
+        async for _ in self.broker.operator.clear(QUEUE, state):
+            pass
+
+    def _start_worker(self, name: str) -> None:
+        worker_id = f"{name}-{new_ulid()}"
+        self.consumers[name] = self.run_(
+            self.broker.consumer(QUEUE, worker_id=worker_id, lease=LEASE)
+        )
+
+    def _settle(self, name: str, verdict: Verdict) -> None:
+        self.run_(self.consumers[name].settle([verdict]))
+        self._look()
+
+    def _waits_for(self, job_id: str, other: ClaimedJob) -> bool:
+        """Whether waiting for `job_id` would close a circle: simply, whether it waits at all."""
+        return self._state(job_id) is State.BLOCKED or job_id == other.id
+
+    def _look(self) -> None:
+        """Which of the open jobs have ended, by whatever followed from a step."""
+        self.final |= {
+            job_id for job_id in self.accepted - self.final if self._state(job_id).is_final
+        }
+
+    def _digest(self) -> dict[str, str]:
+        """Of all keys but those that go by themselves."""
+        digests = fingerprint(self.client, self.namespace)
+        return {name: digest for name, digest in digests.items() if self.client.ttl(name) == -1}
+
+    def _now(self) -> int:
+        seconds, micros = self.client.time()
+        return int(seconds * 1000 + micros // 1000)
 
     def _state(self, job_id: str) -> State:
         job = self.run_(self.broker.get(job_id))

@@ -16,5 +16,5 @@ async def harness(redis_url: str, namespace: str) -> AsyncIterator[Harness]:
     broker = await open_broker(redis_url, namespace)
     yield Harness(broker, redis_url, namespace)
     await broker.close()
-    with redis.Redis.from_url(redis_url, decode_responses=True) as client:
+    with redis.Redis.from_url(redis_url, decode_responses=True, encoding="latin-1") as client:
         assert violations(client, f"{namespace}:{{{QUEUE}}}:") == []

@@ -152,7 +152,7 @@ local function state_of(entry)
   local edges = entry.edges
   local outcome = edges and edges.outcome
   if outcome and outcome ~= 'go' then return outcome end
-  if entry.follows or (edges and #edges.pending > 0 and outcome ~= 'go') then return 'blocked' end
+  if entry.follows or (edges and #edges.pending > 0) then return 'blocked' end
   return entry.at > now and 'scheduled' or 'queued'
 end
 

@@ -53,6 +53,7 @@ local function edges_to(parents, new)
       end
     end
   end
+  if edges.outcome then edges.pending = {} end -- it waits for nobody any more
   return edges
 end
 
@@ -77,6 +78,7 @@ local function child_of(id)
   local job = job_of(id, CHILD)
   job.letter = first_letter(id)
   job.left = redis.call('HLEN', prefix .. id .. ':waits')
+  job.follows = job.x.u and holders_of(job).second == id
   return job
 end
 
@@ -97,7 +99,7 @@ local function tell(child, parent, policy, state, result)
     end_blocked(child, outcome, parent, state)
     return
   end
-  if child.left == 0 then
+  if child.left == 0 and not child.follows then
     child.state = 'queued'
     unblock(child)
   end

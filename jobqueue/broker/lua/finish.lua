@@ -34,7 +34,7 @@ local function finish(job, state)
   set[#set + 1] = job.id
   if x.u then
     local follower = give_up_unique(job)
-    if follower then unblock(follower) end
+    if follower and follower.left == 0 then unblock(follower) end
   end
   if x.k then keep_key(job, state, keep[state].age_ms) end
   if x.g then count('open', x.g, -1) end

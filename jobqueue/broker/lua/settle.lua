@@ -60,8 +60,7 @@ local function wait_for_children(job, edges)
   local outcome = edges.outcome
   if outcome and outcome ~= 'go' then
     end_blocked(job, outcome, edges.parent, edges.parent_state)
-  elseif outcome == 'go' or #edges.pending == 0 then
-    redis.call('DEL', prefix .. job.id .. ':waits')
+  elseif #edges.pending == 0 then
     unblock(job)
   end
 end

@@ -26,7 +26,9 @@ end
 local function foresee_end(job)
   if not job.x.u or job.holders then return end
   job.holders = holders_of(job)
-  if job.holders.first == job.id then job.follower = open_job(job.holders.second) end
+  if job.holders.first ~= job.id then return end
+  job.follower = open_job(job.holders.second)
+  if job.follower then job.follower.left = redis.call('HLEN', prefix .. job.follower.id .. ':waits') end
 end
 
 -- The job no longer needs its key. Answers the job that may start now, if one waited for that.

@@ -9,6 +9,7 @@ local function leave_place(job)
     redis.call('HINCRBY', meta, 'queued', -1)
   else
     redis.call('ZREM', key(job.state), job.id)
+    if job.state == 'blocked' then redis.call('DEL', prefix .. job.id .. ':waits') end
   end
 end
 
