@@ -133,7 +133,7 @@ for i, verdict in ipairs(verdicts) do
   answers[i] = verdict.answer or apply(verdict.job, verdict)
 end
 release_all()
-if on.releasing then release_dependents(RELEASED) end
+if on.releasing and next(settled) then release_dependents(RELEASED) end
 finish_all()
 make_runnable()
 if #released > 0 and (on.cap or on.grouped) then refill() end
