@@ -19,6 +19,7 @@
     │   ├── JobFailed         409  job_failed
     │   └── JobCancelled      409  job_cancelled
     ├── DocumentGone          410  document_gone
+    ├── ContentGone           410  content_gone
     ├── Unavailable           503
     │   ├── RedisUnavailable  503  redis_unavailable
     │   ├── RedisFull         503  redis_full
@@ -175,6 +176,13 @@ class DocumentGone(JobqueueError):
     """The job is known, its document was removed."""
 
     code = "document_gone"
+    status = 410
+
+
+class ContentGone(JobqueueError):
+    """The job is known, its large payload or result is not in this process's storage."""
+
+    code = "content_gone"
     status = 410
 
 

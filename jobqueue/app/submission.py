@@ -8,6 +8,7 @@ import msgspec
 
 from jobqueue.app.bulk import BulkErrors, check_count
 from jobqueue.app.catalog import Catalog
+from jobqueue.app.contents import Contents
 from jobqueue.app.requests import JobRequest
 from jobqueue.broker.broker import Broker
 from jobqueue.errors import FieldError, InvalidRequest, PayloadTooLarge, SettingsError
@@ -38,10 +39,13 @@ CHECKED_AT_ONCE = 200
 class Submitter:
     """Checks requests and enqueues them."""
 
-    def __init__(self, broker: Broker, catalog: Catalog, limits: LimitSettings) -> None:
+    def __init__(
+        self, broker: Broker, catalog: Catalog, limits: LimitSettings, contents: Contents
+    ) -> None:
         self._broker = broker
         self._catalog = catalog
         self._limits = limits
+        self._contents = contents
         self._counters: dict[tuple[str, str], Counter] = {}
 
     async def submit(self, request: JobRequest, *, payload_path: str = "/payload") -> Job:
@@ -54,10 +58,10 @@ class Submitter:
         Raises:
             InvalidRequest: names each wrong field.
             PayloadTooLarge: the payload is over `limits.payload`.
-            Unavailable: Redis cannot take it now.
+            Unavailable: Redis, or the storage of a large payload, cannot take it now.
         """
         job = await self._prepare(request, payload_path)
-        accepted = await self._broker.enqueue(job)
+        accepted = await self._broker.enqueue(await self._contents.keep_payload(job))
         self._count(job)
         return _as_job(job, accepted)
 
@@ -67,7 +71,7 @@ class Submitter:
         Raises:
             InvalidRequest: names each wrong field, paths start with the index.
             PayloadTooLarge: too many jobs, or a payload is over its limit.
-            Unavailable: Redis cannot take them now.
+            Unavailable: Redis, or the storage of a large payload, cannot take them now.
         """
         check_count(len(requests), self._limits)
         jobs: list[NewJob] = []
@@ -82,6 +86,7 @@ class Submitter:
             except PayloadTooLarge as error:
                 raise PayloadTooLarge(f"job {index}: {error}") from None
         wrong.raise_any()
+        jobs = await self._contents.keep_payloads(jobs)
         accepted = await self._broker.enqueue_many(jobs) if jobs else []
         for job in jobs:
             self._count(job)
