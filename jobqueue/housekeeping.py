@@ -26,7 +26,7 @@ from jobqueue.app.references import (
     referred_key,
 )
 from jobqueue.broker.broker import Broker, Standing
-from jobqueue.errors import Unavailable
+from jobqueue.errors import RedisUnavailable, Unavailable
 from jobqueue.jobs.report_documents import KEY_PREFIX, job_of_document, published_document
 from jobqueue.model import State
 from jobqueue.storage.base import Storage, StoredObject
@@ -112,11 +112,11 @@ class Housekeeper:
         async with self._objects(f"{KEY_PREFIX}/", job_of_document) as batches:
             async for batch in batches:
                 await self._tidy_documents(batch, now, tidied)
-        # asked each time: only the Redis that has this name can tell what is not wanted
-        for prefix in content_prefixes(await self._broker.deployment()):
+        deployment = await self._broker.deployment()
+        for prefix in content_prefixes(deployment):
             async with self._objects(prefix, job_of_content) as batches:
                 async for batch in batches:
-                    await self._tidy_contents(batch, now, tidied)
+                    await self._tidy_contents(batch, deployment, now, tidied)
         return tidied
 
     @asynccontextmanager
@@ -141,13 +141,18 @@ class Housekeeper:
         tidied.expired += len(expired)
         tidied.orphans += len(orphans)
 
-    async def _tidy_contents(self, batch: list[StoredObject], now: float, tidied: Tidied) -> None:
+    async def _tidy_contents(
+        self, batch: list[StoredObject], deployment: str, now: float, tidied: Tidied
+    ) -> None:
         old = [found.key for found in batch if found.modified_at < now - UNTOUCHED]
         job_ids = {key: job_id for key in old if (job_id := job_of_content(key))}
         standings = await self._broker.standings(set(job_ids.values()))
         unneeded = [
             key for key, job_id in job_ids.items() if _is_unneeded(key, standings.get(job_id))
         ]
+        # a Redis that came back empty knows no job: it has lost its name as well
+        if await self._broker.deployment() != deployment:
+            raise RedisUnavailable("Redis has lost its data in the middle of a round")
         if unneeded:
             await self._storage.delete(unneeded)
         tidied.contents += len(batch)

@@ -9,8 +9,8 @@ removed by housekeeping.
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Collection, Coroutine, Iterable, Sequence
-from typing import Any, TypeVar
+from collections.abc import Awaitable, Callable, Collection, Iterable, Sequence
+from typing import TypeVar
 
 import msgspec
 
@@ -30,14 +30,15 @@ from jobqueue.storage.base import Storage
 from jobqueue.storage.whole import chunks_of, read_whole
 
 T = TypeVar("T")
+R = TypeVar("R")
 
 OpenStorage = Callable[[], Awaitable[Storage]]
 """Gives the storage, started; the first call may have to open it."""
 
 
 AT_ONCE = 16
-"""Transfers of one process at the same time: enough to hide a round trip to a bucket behind
-others, few enough to leave connections for documents."""
+"""Transfers of one call at the same time: enough to hide a round trip to a bucket behind
+others, few enough to leave connections for other callers."""
 
 SUBMIT_PATIENCE = 15.0
 """Seconds that the upload of one payload may take: a client waits for the answer to its submit,
@@ -59,7 +60,6 @@ class Contents:
         self._broker = broker
         self._open_storage = open_storage
         self._inline = limits.inline
-        self._transfers = asyncio.Semaphore(AT_ONCE)
         self._deployment: str | None = None
 
     async def prepare(self) -> None:
@@ -84,22 +84,21 @@ class Contents:
         if not self.is_large(job.payload):
             return job
         key = payload_key(await self._name(), job.id)
-        async with self._transfers:
-            try:
-                async with asyncio.timeout(SUBMIT_PATIENCE):
-                    reference = await self._store(key, job.payload)
-            except TimeoutError:
-                raise StorageUnavailable(
-                    f"the storage has not taken the payload within {SUBMIT_PATIENCE:g} s: "
-                    "nothing was enqueued, try again later"
-                ) from None
+        try:
+            async with asyncio.timeout(SUBMIT_PATIENCE):
+                reference = await self._store(key, job.payload)
+        except TimeoutError:
+            raise StorageUnavailable(
+                f"the storage has not taken the payload within {SUBMIT_PATIENCE:g} s: "
+                "nothing was enqueued, try again later"
+            ) from None
         return msgspec.structs.replace(job, payload=reference)
 
     async def keep_payloads(self, jobs: Sequence[NewJob]) -> list[NewJob]:
         """Each of `jobs` as `keep_payload` gives it; some are uploaded at the same time."""
         if not any(self.is_large(job.payload) for job in jobs):
-            return [*jobs]
-        return await _all(map(self.keep_payload, jobs))
+            return [*jobs]  # no task for each of many small ones
+        return await _each(jobs, self.keep_payload)
 
     async def keep_result(self, job_id: str, token: str, result: bytes) -> bytes:
         """Store a large result of one delivery; gives the reference that its verdict carries.
@@ -107,9 +106,7 @@ class Contents:
         Raises:
             StorageUnavailable: the storage does not take it.
         """
-        key = result_key(await self._name(), job_id, token)
-        async with self._transfers:
-            return await self._store(key, result)
+        return await self._store(result_key(await self._name(), job_id, token), result)
 
     async def fetch(self, content: bytes) -> bytes:
         """The payload or result that `content` is or refers to.
@@ -122,11 +119,10 @@ class Contents:
             return content
         reference = decode_reference(content)
         storage = await self._open_storage()
-        async with self._transfers:
-            try:
-                found = await read_whole(storage, reference.key)
-            except FileNotFoundError:
-                raise _gone(reference, "is not there") from None
+        try:
+            found = await read_whole(storage, reference.key)
+        except FileNotFoundError:
+            raise _gone(reference, "is not there") from None
         if len(found) != reference.size:
             raise _gone(reference, f"has {len(found)} bytes there instead of {reference.size}")
         return found
@@ -146,7 +142,7 @@ class Contents:
 
     async def fill_all(self, jobs: Iterable[Job], parts: Collection[str]) -> list[Job]:
         """Each of `jobs` as `fill` gives it; some are fetched at the same time."""
-        return await _all(self.fill(job, parts) for job in jobs)
+        return await _each(jobs, lambda job: self.fill(job, parts))
 
     async def _store(self, key: str, content: bytes) -> bytes:
         storage = await self._open_storage()
@@ -170,11 +166,17 @@ def already(storage: Storage) -> OpenStorage:
     return get
 
 
-async def _all(calls: Iterable[Coroutine[Any, Any, T]]) -> list[T]:
-    """What all calls give, in their order; the first error ends the others."""
+async def _each(items: Iterable[T], call: Callable[[T], Awaitable[R]]) -> list[R]:
+    """What `call` gives for each item, some at a time; the first error ends them all."""
+    slots = asyncio.Semaphore(AT_ONCE)
+
+    async def one(item: T) -> R:
+        async with slots:
+            return await call(item)
+
     try:
         async with asyncio.TaskGroup() as group:
-            tasks = [group.create_task(call) for call in calls]
+            tasks = [group.create_task(one(item)) for item in items]
     except ExceptionGroup as errors:
         raise errors.exceptions[0] from None
     return [task.result() for task in tasks]

@@ -2,19 +2,25 @@
 
 import tempfile
 import time
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 from pathlib import Path
 
 import msgspec
+import pytest
 import redis
+from typing_extensions import override
 
 from jobqueue.app.contents import already
 from jobqueue.app.references import MARK, referred_key
 from jobqueue.broker.broker import Broker, Connections, Consumer
+from jobqueue.errors import RedisUnavailable
 from jobqueue.housekeeping import Housekeeper
 from jobqueue.ids import new_job_id
 from jobqueue.model import ClaimedJob, Failure, NewJob, Outcome, Settled, Verdict
 from jobqueue.settings import RetentionSettings
-from jobqueue.storage.base import Storage
+from jobqueue.storage.base import Storage, StoredObject
+from jobqueue.storage.local import LocalStorage
 from tests.storage.steps import keys, put
 from tests.support.redis import redis_server
 from tests.support.wait import eventually
@@ -178,6 +184,36 @@ async def test_another_redis_is_left_alone(harness: Harness, folder: Storage) ->
     tidied = await Housekeeper(other, folder, retention=None).tidy(now=time.time() + DAY)
     assert (tidied.contents, len(await keys(folder))) == (0, 1)
     await other.close()
+
+
+class Disaster(LocalStorage):
+    """A folder in front of which Redis is emptied as soon as somebody lists payloads."""
+
+    empty_redis: Callable[[], None]
+
+    @override
+    @asynccontextmanager
+    async def list(self, prefix: str) -> AsyncIterator[AsyncIterator[StoredObject]]:
+        """List as ever."""
+        if prefix.startswith("payloads/"):
+            self.empty_redis()
+        async with super().list(prefix) as objects:
+            yield objects
+
+
+async def test_a_redis_that_loses_its_data_in_a_round_costs_nothing(
+    harness: Harness, tmp_path: Path
+) -> None:
+    """When Redis is emptied while a round goes on, what it no longer knows is not removed."""
+    storage = Disaster(tmp_path / "storage")
+    owner = await owner_of(harness, storage)
+    await owner.submit()
+    with redis.Redis.from_url(harness.url) as client:
+        storage.empty_redis = lambda: client.delete(*client.keys(f"{harness.namespace}:*"))
+        with pytest.raises(RedisUnavailable, match="lost its data"):
+            await housekeeper(harness, storage).tidy(now=time.time() + DAY)
+    assert len(await keys(storage, "payloads")) == 1
+    await storage.close()
 
 
 async def test_a_redis_that_came_back_empty_costs_nothing(
