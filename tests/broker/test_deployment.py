@@ -8,15 +8,18 @@ from tests.support.redis import RedisClient
 
 
 async def test_all_processes_find_the_same_name(
-    broker: Broker, client: RedisClient, namespace: str, redis_url: str
+    client: RedisClient, namespace: str, redis_url: str
 ) -> None:
     """Whoever asks first, at the same time or later: one namespace has one name."""
-    names = await asyncio.gather(*(broker.deployment() for _ in range(10)))
-    other = Broker(
-        await Connections.open(redis_url), namespace=namespace, retention=RetentionSettings()
-    )
-    assert {*names, await other.deployment()} == {client.get(f"{namespace}:deployment")}
-    await other.close()
+    processes = [await Connections.open(redis_url) for _ in range(4)]
+    for number in range(50):
+        name, keep = f"{namespace}-{number}", RetentionSettings()
+        brokers = [Broker(each, namespace=name, retention=keep) for each in processes]
+        found = await asyncio.gather(*(each.deployment() for each in brokers))
+        assert {*found} == {client.get(f"{name}:deployment")}
+    for connections in processes:
+        await connections.close()
+    client.flushall()
 
 
 async def test_each_namespace_has_its_own(broker: Broker, namespace: str, redis_url: str) -> None:

@@ -4,7 +4,7 @@ import asyncio
 import re
 import tempfile
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 from typing import Any
 
@@ -14,11 +14,10 @@ from typing_extensions import override
 
 from jobqueue import InvalidRequest, JobFailed
 from jobqueue.app import contents
-from jobqueue.app.contents import Contents, already
+from jobqueue.app.contents import already
 from jobqueue.app.references import is_reference, payload_key
 from jobqueue.context import JobContext
-from jobqueue.errors import RedisUnavailable, StorageUnavailable
-from jobqueue.ids import new_job_id
+from jobqueue.errors import StorageUnavailable
 from jobqueue.model import Job, State
 from jobqueue.retry import Backoff, Retry
 from jobqueue.settings import StorageSettings
@@ -30,7 +29,7 @@ from tests.support.redis import redis_server
 from tests.support.s3 import BUCKET
 from tests.support.wait import eventually
 
-from .harness import QUEUE, Harness, open_broker, until
+from .harness import Harness, open_broker, until
 from .producing import INLINE, LARGE, LIMITS, producer
 
 PATIENT = Retry(max_attempts=100, backoff=Backoff(kind="fixed", delay=0.05, jitter=0.0))
@@ -292,16 +291,27 @@ async def test_a_bulk_uploads_some_at_once(harness: Harness, tmp_path: Path) -> 
 
 
 async def test_an_outage_of_redis_costs_a_running_job_nothing(
-    namespace: str, folder: Storage
+    namespace: str, folder: Storage, tmp_path: Path
 ) -> None:
-    """A worker knows from its start where results go: an upload asks Redis for nothing."""
-    with tempfile.TemporaryDirectory(prefix="jq-") as place:
-        with redis_server(Path(place)) as url:
-            broker = await open_broker(url, namespace)
-            prepared, other = (Contents(broker, already(folder), LIMITS) for _ in range(2))
-            await prepared.prepare()
-        kept = await prepared.keep_result(new_job_id(QUEUE), "0" * 32, b"1")
-        assert await prepared.fetch(kept) == b"1"
-        with pytest.raises(RedisUnavailable):
-            await other.prepare()
-        await broker.close()
+    """A job that ends while Redis is away stores its large result all the same."""
+    started, release = asyncio.Event(), asyncio.Event()
+
+    async def enlarge_when_told(_: JobContext, __: Any) -> str:
+        started.set()
+        await release.wait()
+        return LARGE
+
+    async def is_uploaded() -> bool:
+        return len(await keys(folder, "results/")) == 1
+
+    async with AsyncExitStack() as stack:
+        with tempfile.TemporaryDirectory(prefix="jq-") as place, redis_server(Path(place)) as url:
+            harness = Harness(await open_broker(url, namespace), url, namespace, tmp_path)
+            stack.push_async_callback(harness.broker.close)
+            harness.open_storage = already(folder)
+            harness.define("enlarge", enlarge_when_told)
+            await stack.enter_async_context(harness.worker(limits=LIMITS))
+            await harness.submit("enlarge")
+            await started.wait()
+        release.set()
+        await eventually(is_uploaded)
