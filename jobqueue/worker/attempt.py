@@ -171,7 +171,8 @@ class Attempt:
         gate = self._bench.gate
         self._begun = True
         try:
-            await gate.down_to(1)
+            if self.stopped is None:  # else it only ends, and waits for nobody
+                await gate.down_to(1)
         except asyncio.CancelledError:
             self._end(self._verdict_of_stop())
         else:
