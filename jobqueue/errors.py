@@ -27,6 +27,7 @@
     ├── Backpressure          429
     │   ├── QueueFull         429  queue_full
     │   └── TenantFull        429  tenant_full
+    ├── ContentGone           410  content_gone
     ├── Unavailable           503
     │   ├── RedisUnavailable  503  redis_unavailable
     │   ├── RedisFull         503  redis_full
@@ -235,6 +236,13 @@ class TenantFull(Backpressure):
     """The tenant has as many open jobs as its size limit allows."""
 
     code = "tenant_full"
+
+
+class ContentGone(JobqueueError):
+    """The job is known, its large payload or result is not in this process's storage."""
+
+    code = "content_gone"
+    status = 410
 
 
 class Unavailable(JobqueueError):

@@ -1,8 +1,9 @@
-"""Keeps the storage of documents tidy: what is too old goes, and what no job points at.
+"""Keeps the storage tidy: what is too old goes, and what no job points at.
 
-Every attempt stores its document under a key of its own, and the verdict that Redis accepts
-points the job at one of them. Nobody else removes the others: whoever is told that his verdict
-is stale may be wrong about it. A document that its job points at outlives the job.
+Every attempt stores its document and its large result under keys of its own, and the verdict that
+Redis accepts points the job at one of them. Nobody else removes the others: whoever is told that
+his verdict is stale may be wrong about it. A document that its job points at outlives the job;
+large payloads and results do not.
 
 Any number of housekeepers may run: each removes only what nobody can come to want again.
 """
@@ -11,14 +12,21 @@ import asyncio
 import math
 import random
 import time
-from collections.abc import AsyncGenerator, AsyncIterator
-from contextlib import aclosing
+from collections.abc import AsyncGenerator, AsyncIterator, Callable
+from contextlib import aclosing, asynccontextmanager
 
 import msgspec
 import structlog
 
+from jobqueue.app.references import (
+    content_prefixes,
+    is_reference,
+    is_result_key,
+    job_of_content,
+    referred_key,
+)
 from jobqueue.broker.broker import Broker, Standing
-from jobqueue.errors import Unavailable
+from jobqueue.errors import RedisUnavailable, Unavailable
 from jobqueue.jobs.report_documents import KEY_PREFIX, job_of_document, published_document
 from jobqueue.model import State
 from jobqueue.storage.base import Storage, StoredObject
@@ -38,11 +46,11 @@ PAUSE_AFTER_FAILURE = 300.0
 """Seconds before a round that an outage broke off begins anew: it lists from the start."""
 
 UNTOUCHED = 3600.0
-"""Seconds for which a document is left alone unless it is past its retention: far longer than
-lies between an upload and its verdict, so that no error about a state can cost a fresh one."""
+"""Seconds for which an object is left alone unless it is past its retention: far longer than
+lies between an upload and its enqueue or verdict, so that what is under way is never taken."""
 
 BATCH = 500
-"""Documents that are looked at, and removed, at once: bounds memory and the length of calls."""
+"""Objects that are looked at, and removed, at once: bounds memory and the length of calls."""
 
 _log = structlog.get_logger(__name__)
 
@@ -54,11 +62,15 @@ class Tidied(msgspec.Struct):
         documents: how many there were.
         expired: of them removed, because they were past their retention.
         orphans: of them removed, because their job has ended and points elsewhere.
+        contents: how many large payloads and results there were.
+        unneeded: of them removed, because their job is gone, or has ended and points elsewhere.
     """
 
     documents: int = 0
     expired: int = 0
     orphans: int = 0
+    contents: int = 0
+    unneeded: int = 0
 
 
 class Housekeeper:
@@ -88,7 +100,7 @@ class Housekeeper:
             await asyncio.sleep(pause * random.uniform(1 - SPREAD, 1 + SPREAD))
 
     async def tidy(self, *, now: float) -> Tidied:
-        """Go over all documents once.
+        """Go over all documents, payloads and results once.
 
         Args:
             now: Unix time in seconds, which tells their ages.
@@ -97,15 +109,28 @@ class Housekeeper:
             Unavailable: the storage or Redis does not answer; what was done is done.
         """
         tidied = Tidied()
-        async with (
-            self._storage.list(f"{KEY_PREFIX}/") as objects,
-            aclosing(_batches(objects)) as batches,
-        ):
+        async with self._objects(f"{KEY_PREFIX}/", job_of_document) as batches:
             async for batch in batches:
-                await self._tidy_batch(batch, now, tidied)
+                await self._tidy_documents(batch, now, tidied)
+        deployment = await self._broker.deployment()
+        for prefix in content_prefixes(deployment):
+            async with self._objects(prefix, job_of_content) as batches:
+                async for batch in batches:
+                    await self._tidy_contents(batch, deployment, now, tidied)
         return tidied
 
-    async def _tidy_batch(self, batch: list[StoredObject], now: float, tidied: Tidied) -> None:
+    @asynccontextmanager
+    async def _objects(
+        self, prefix: str, job_of: Callable[[str], str | None]
+    ) -> AsyncIterator[AsyncIterator[list[StoredObject]]]:
+        """The objects of jobs whose keys start with `prefix`, some at a time."""
+        async with (
+            self._storage.list(prefix) as objects,
+            aclosing(_batches(objects, job_of)) as batches,
+        ):
+            yield batches
+
+    async def _tidy_documents(self, batch: list[StoredObject], now: float, tidied: Tidied) -> None:
         kept_since = -math.inf if self._retention is None else now - self._retention
         expired = [found.key for found in batch if found.modified_at < kept_since]
         old = [found.key for found in batch if kept_since <= found.modified_at < now - UNTOUCHED]
@@ -115,6 +140,23 @@ class Housekeeper:
         tidied.documents += len(batch)
         tidied.expired += len(expired)
         tidied.orphans += len(orphans)
+
+    async def _tidy_contents(
+        self, batch: list[StoredObject], deployment: str, now: float, tidied: Tidied
+    ) -> None:
+        old = [found.key for found in batch if found.modified_at < now - UNTOUCHED]
+        job_ids = {key: job_id for key in old if (job_id := job_of_content(key))}
+        standings = await self._broker.standings(set(job_ids.values()))
+        unneeded = [
+            key for key, job_id in job_ids.items() if _is_unneeded(key, standings.get(job_id))
+        ]
+        # a Redis that came back empty knows no job: it has lost its name as well
+        if await self._broker.deployment() != deployment:
+            raise RedisUnavailable("Redis has lost its data in the middle of a round")
+        if unneeded:
+            await self._storage.delete(unneeded)
+        tidied.contents += len(batch)
+        tidied.unneeded += len(unneeded)
 
     async def _orphans(self, keys: list[str]) -> list[str]:
         """Those of the documents that their job, which has ended, does not point at."""
@@ -134,13 +176,24 @@ def _is_orphan(key: str, standing: Standing) -> bool:
     return standing.state.is_final
 
 
+def _is_unneeded(key: str, standing: Standing | None) -> bool:
+    """Whether nobody can come to want this payload or result of a job that stands so."""
+    if standing is None:
+        return True
+    if not is_result_key(key) or not standing.state.is_final:
+        return False
+    result = standing.result or b""
+    # one that cannot be read, because another version wrote it: better keep them
+    return not is_reference(result) or referred_key(result) not in {None, key}
+
+
 async def _batches(
-    objects: AsyncIterator[StoredObject],
+    objects: AsyncIterator[StoredObject], job_of: Callable[[str], str | None]
 ) -> AsyncGenerator[list[StoredObject], None]:
-    """The documents among the objects, some at a time."""
+    """Those of the objects that are of jobs, some at a time."""
     batch: list[StoredObject] = []
     async for found in objects:
-        if job_of_document(found.key) is None:  # not ours
+        if job_of(found.key) is None:  # not ours
             continue
         batch.append(found)
         if len(batch) == BATCH:

@@ -2,7 +2,8 @@
 
 Pure: nothing here does I/O. Times ending in `_ms` are milliseconds (Unix time or
 spans), everything else is seconds. Payloads and results are JSON as bytes: the
-broker never looks into them.
+broker never looks into them. A large one is a reference to the storage instead, see
+`jobqueue.app.references`.
 """
 
 from enum import IntEnum, StrEnum

@@ -148,6 +148,8 @@ class LimitSettings(Group):
     """Largest payload of one job."""
     result: int = Field(16 * MIB, gt=0)
     """Largest result of one job."""
+    inline: int = Field(64 * 1024, gt=0)
+    """Largest payload or result that is kept in Redis; a larger one goes to the storage."""
     bulk: int = Field(10_000, gt=0)
     """Most jobs in one bulk submit."""
     document: int = Field(512 * MIB, gt=0)

@@ -29,12 +29,14 @@ class JobHandle:
         return f"JobHandle({self.id!r})"
 
     async def get(self) -> Job:
-        """Everything that is known of the job now.
+        """Everything that is known of the job now, its payload and result included.
 
         Raises:
             JobNotFound: it is gone: its retention is over.
+            ContentGone: its large payload or result is not in the storage.
+            StorageUnavailable: the storage of one of them does not answer.
         """
-        return await self._jobs.read(self.id)
+        return await self._jobs.fetch(await self._jobs.read(self.id), ("payload", "result"))
 
     async def result(self, timeout: float | None = None) -> Any:  # noqa: ASYNC109 - the message names the job
         """Wait until the job has ended; what its handler returned.
@@ -49,19 +51,23 @@ class JobHandle:
             JobFailed: the job is dead.
             JobCancelled: it was cancelled.
             JobNotFound: it is gone: its retention is over.
+            ContentGone: its large result is not in the storage.
+            StorageUnavailable: the storage of its large result does not answer.
             TimeoutError: it had not ended in time; it goes on.
         """
         try:
             async with asyncio.timeout(timeout):
-                job = await self._jobs.ended(self.id)
+                job = completed(await self._jobs.ended(self.id))
+                return self._parse(await self._jobs.fetch(job, ("result",)))
         except TimeoutError:
             raise TimeoutError(
                 f"job {self.id} has not ended within {timeout} s; it goes on"
             ) from None
-        return self._parse(completed(job))
 
     async def cancel(self) -> Job:
         """Cancel the job; in the answer it is cancelled, or still running and told to stop.
+
+        A cancel needs no storage: only `get` fetches a large payload.
 
         Raises:
             AlreadyFinished: it has ended.

@@ -1,11 +1,12 @@
 """The use cases of single jobs: submit, read, wait, list, cancel, retry."""
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Collection, Iterable, Sequence
 
 import msgspec
 
 from jobqueue.app.catalog import Catalog
+from jobqueue.app.contents import Contents
 from jobqueue.app.listing import JobFilter, list_jobs
 from jobqueue.app.requests import JobRequest
 from jobqueue.app.submission import Submitter
@@ -40,13 +41,20 @@ RECONNECT_DELAY = 0.5
 
 
 class Jobs:
-    """What clients can do with jobs."""
+    """What clients can do with jobs.
 
-    def __init__(self, broker: Broker, registry: Registry, limits: LimitSettings) -> None:
+    The payload and the result of a job are as Redis has them, large ones as references, until
+    `fetch` or `result` has got them.
+    """
+
+    def __init__(
+        self, broker: Broker, registry: Registry, limits: LimitSettings, contents: Contents
+    ) -> None:
         self.limits = limits
         self._broker = broker
+        self._contents = contents
         self._catalog = Catalog(broker, registry)
-        self._submitter = Submitter(broker, self._catalog, limits)
+        self._submitter = Submitter(broker, self._catalog, limits, contents)
 
     async def submit(
         self,
@@ -77,16 +85,31 @@ class Jobs:
             raise _not_found(job_id)
         return job
 
+    async def fetch(self, job: Job, parts: Collection[str]) -> Job:
+        """`job` with its `payload` and `result`, those named in `parts`, as they really are.
+
+        Raises:
+            ContentGone: one of them is not in the storage.
+            StorageUnavailable: the storage does not answer.
+        """
+        return await self._contents.fill(job, parts)
+
+    async def fetch_all(self, jobs: Iterable[Job], parts: Collection[str]) -> list[Job]:
+        """Each of `jobs` as `fetch` gives it."""
+        return await self._contents.fill_all(jobs, parts)
+
     async def result(self, job_id: str) -> Job:
-        """The job of this id, which is completed.
+        """The job of this id, which is completed, with its result.
 
         Raises:
             JobNotFound: there is none.
             NotReady: it has not ended.
             JobFailed: it is dead.
             JobCancelled: it was cancelled.
+            ContentGone: its result is not in the storage.
+            StorageUnavailable: the storage does not answer.
         """
-        return completed(await self.read(job_id))
+        return await self.fetch(completed(await self.read(job_id)), ("result",))
 
     async def list_jobs(self, wanted: JobFilter, *, limit: int, cursor: str | None) -> Page:
         """A page of jobs; see `list_jobs`."""

@@ -6,6 +6,7 @@ from contextlib import asynccontextmanager
 
 import msgspec
 
+from jobqueue.app.contents import Contents, already
 from jobqueue.app.jobs import Jobs
 from jobqueue.broker.broker import Broker
 from jobqueue.errors import DocumentGone, JobNotFound
@@ -38,7 +39,8 @@ class Operations(Jobs):
     def __init__(
         self, broker: Broker, registry: Registry, settings: Settings, storage: Storage
     ) -> None:
-        super().__init__(broker, registry, settings.limits)
+        contents = Contents(broker, already(storage), settings.limits)
+        super().__init__(broker, registry, settings.limits, contents)
         self._storage = storage
         self._link_expiry = settings.storage.link_expiry
 

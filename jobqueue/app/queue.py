@@ -11,10 +11,11 @@ import msgspec
 import structlog
 
 from jobqueue.app.bulk import BulkErrors
+from jobqueue.app.contents import Contents, OpenStorage
 from jobqueue.app.handlers import HandlerFunction, read_signature
 from jobqueue.app.handles import JobHandle
 from jobqueue.app.jobs import Jobs
-from jobqueue.app.opening import open_broker
+from jobqueue.app.opening import LazyStorage, open_broker
 from jobqueue.app.requests import JobRequest, request_from
 from jobqueue.broker.broker import Broker
 from jobqueue.config import load_settings
@@ -103,9 +104,25 @@ class JobQueue:
 
         return define
 
-    def attach(self, broker: Broker, settings: Settings | None = None) -> None:
-        """Use a broker that somebody else opened and closes, e.g. the worker of this process."""
-        self._jobs = Jobs(broker, self.registry, (settings or Settings()).limits)
+    def attach(
+        self,
+        broker: Broker,
+        settings: Settings | None = None,
+        *,
+        open_storage: OpenStorage | None = None,
+    ) -> None:
+        """Use what somebody else opens and closes, e.g. the worker of this process.
+
+        Args:
+            broker: an open broker.
+            settings: its settings; None: the defaults.
+            open_storage: gives the storage of large payloads and results; None: what the
+                settings name, opened when it is first needed.
+        """
+        settings = settings or Settings()
+        open_storage = open_storage or LazyStorage(settings).get
+        contents = Contents(broker, open_storage, settings.limits)
+        self._jobs = Jobs(broker, self.registry, settings.limits, contents)
 
     async def __aenter__(self) -> Self:
         async with self._opening:
@@ -129,7 +146,9 @@ class JobQueue:
         settings = self._load_settings()
         async with AsyncExitStack() as stack:
             broker = await stack.enter_async_context(open_broker(settings))
-            self.attach(broker, settings)
+            storage = LazyStorage(settings)
+            stack.push_async_callback(storage.close)
+            self.attach(broker, settings, open_storage=storage.get)
             self._stack = stack.pop_all()
 
     async def enqueue(
@@ -185,6 +204,7 @@ class JobQueue:
             PayloadTooLarge: the payload is over `limits.payload`.
             IdempotencyConflict: its key was used for another request.
             Backpressure: its queue or tenant has too many jobs.
+            StorageUnavailable: the storage cannot take its large payload: it was not taken.
             Unavailable: Redis cannot take it now; whether it was taken may be unknown.
         """
         request = _request(
@@ -224,6 +244,7 @@ class JobQueue:
         Raises:
             InvalidRequest: names each wrong field, paths start with the job's index.
             PayloadTooLarge: too many jobs, or a payload is over its limit.
+            StorageUnavailable: the storage cannot take a large payload: none was taken.
             Unavailable: Redis cannot take them now.
         """
         requests: list[JobRequest] = []

@@ -8,6 +8,7 @@ import msgspec
 
 from jobqueue.app.bulk import BulkErrors, check_count
 from jobqueue.app.catalog import Catalog
+from jobqueue.app.contents import Contents
 from jobqueue.app.grouping import group_of
 from jobqueue.app.requests import JobRequest
 from jobqueue.broker.broker import Broker
@@ -52,10 +53,13 @@ CHECKED_AT_ONCE = 200
 class Submitter:
     """Checks requests and enqueues them."""
 
-    def __init__(self, broker: Broker, catalog: Catalog, limits: LimitSettings) -> None:
+    def __init__(
+        self, broker: Broker, catalog: Catalog, limits: LimitSettings, contents: Contents
+    ) -> None:
         self._broker = broker
         self._catalog = catalog
         self._limits = limits
+        self._contents = contents
         self._counters: dict[tuple[str, str], Counter] = {}
 
     async def submit(
@@ -78,10 +82,11 @@ class Submitter:
             IdempotencyConflict: its key was used for another request.
             Backpressure: its queue or tenant has too many jobs.
             NotDurable: it is accepted, but maybe not as safe as asked.
-            Unavailable: Redis cannot take it now.
+            Unavailable: Redis, or the storage of a large payload, cannot take it now.
         """
         job = await self._prepare(request, payload_path)
-        accepted = await self._broker.enqueue(job, durability=durability)
+        stored = await self._contents.keep_payload(job)
+        accepted = await self._broker.enqueue(stored, durability=durability)
         if accepted.stands_for:
             # retention may have removed what is left of it
             found = await self._broker.get(accepted.id) or _as_job(job, accepted)
@@ -99,7 +104,7 @@ class Submitter:
             PayloadTooLarge: too many jobs, or a payload is over its limit.
             IdempotencyConflict: a key was used for another request.
             Backpressure: a queue or tenant has too many jobs.
-            Unavailable: Redis cannot take them now.
+            Unavailable: Redis, or the storage of a large payload, cannot take them now.
         """
         check_count(len(requests), self._limits)
         jobs: list[NewJob] = []
@@ -116,6 +121,7 @@ class Submitter:
         wrong.raise_any()
         if not jobs:
             return []
+        jobs = await self._contents.keep_payloads(jobs)
         accepted = await self._broker.enqueue_many(jobs, durability=durability)
         for job, answer in zip(jobs, accepted, strict=True):
             if not answer.stands_for:
@@ -202,14 +208,19 @@ def _wrong_options(request: JobRequest) -> Iterator[FieldError]:
         yield FieldError("/priority", f"must be one of {names}")
     if request.delay is not None and request.run_at is not None:
         yield FieldError("/run_at", "give either delay or run_at, not both")
+    if request.metadata and len(msgspec.json.encode(request.metadata)) > MAX_METADATA:
+        yield FieldError("/metadata", f"must not be longer than {MAX_METADATA} bytes as JSON")
+    yield from _wrong_relations(request)
+
+
+def _wrong_relations(request: JobRequest) -> Iterator[FieldError]:
+    """What is wrong with how a job stands to others."""
     unique = request.unique
     if unique and unique.ttl is None and unique.mode in NEED_TTL:
         yield FieldError("/unique/ttl", f"is needed in mode {unique.mode}: seconds")
     for index, parent in enumerate(request.parents()):
         if split_job_id(parent.id) is None:
             yield FieldError(f"/depends_on/{index}", f"{parent.id!r} is no job id")
-    if request.metadata and len(msgspec.json.encode(request.metadata)) > MAX_METADATA:
-        yield FieldError("/metadata", f"must not be longer than {MAX_METADATA} bytes as JSON")
 
 
 def _as_job(job: NewJob, accepted: Accepted) -> Job:

@@ -8,6 +8,7 @@ import msgspec
 from jobqueue.broker import scripts
 from jobqueue.broker.connections import Connections
 from jobqueue.broker.consumer import BLOCK_SLACK, Claim, Consumer, Lease
+from jobqueue.broker.deployment import deployment_of
 from jobqueue.broker.durability import WAIT_MS, Confirmation
 from jobqueue.broker.events import Event, Events
 from jobqueue.broker.keys import SCHEMA_VERSION, Keys
@@ -150,6 +151,10 @@ class Broker:
     async def publish_types(self, types: Iterable[TypeInfo]) -> None:
         """Tell producers in other processes which types run here."""
         await self._reader.publish_types(types)
+
+    async def deployment(self) -> str:
+        """A random name that this namespace of this Redis has for good; see `deployment`."""
+        return await deployment_of(self._channel, self._keys)
 
     async def ping(self) -> None:
         """Raise RedisUnavailable unless Redis answers."""

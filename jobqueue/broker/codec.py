@@ -85,31 +85,33 @@ def enqueue_arguments(job: NewJob) -> tuple[Argument, ...]:
 
 def encode_extras(job: NewJob) -> bytes:
     """What admission.lua needs of a job beside its spec; empty where it needs nothing."""
+    options, kept = job.options, _kept_extras(job)
+    unique = options.unique
+    queue = job.id[: -ULID_LENGTH - 1]
+    extras = {
+        "x": kept or None,
+        "digest": job.digest if options.key is not None else None,
+        "ttl": _ms(unique.ttl) if unique else None,
+        "expires_in": _ms(options.expires_in),
+        "parents": parents_argument(queue, options.depends_on) or None,
+    }
+    extras = {name: value for name, value in extras.items() if value is not None}
+    return _pack({"x": {}, **extras}) if extras else b""
+
+
+def _kept_extras(job: NewJob) -> dict[str, Any]:
+    """What every later script needs to know of a job: the field `x` of its status."""
     options, unique = job.options, job.options.unique
-    kept: dict[str, Any] = {}
-    extras: dict[str, Any] = {}
-    if job.group is not None:
-        kept["g"] = job.group
-    if options.key is not None:
-        kept["k"] = options.key
-        extras["digest"] = job.digest
-    if options.retention is not None:
-        kept["r"] = round(options.retention * 1000)
-    if unique is not None:
-        if unique.mode is UniqueMode.THROTTLE:
-            kept["t"] = unique.key
-        else:
-            kept |= {"u": unique.key, "m": unique.mode}
-        if unique.ttl is not None:
-            extras["ttl"] = round(unique.ttl * 1000)
-    if options.expires_in is not None:
-        extras["expires_in"] = round(options.expires_in * 1000)
-    if options.depends_on:
-        queue = job.id[: -ULID_LENGTH - 1]
-        extras["parents"] = parents_argument(queue, options.depends_on)
-    if not kept and not extras:
-        return b""
-    return _pack({"x": kept, **extras})
+    kept: dict[str, Any] = {"g": job.group, "k": options.key, "r": _ms(options.retention)}
+    if unique is not None and unique.mode is UniqueMode.THROTTLE:
+        kept["t"] = unique.key
+    elif unique is not None:
+        kept |= {"u": unique.key, "m": unique.mode}
+    return {name: value for name, value in kept.items() if value is not None}
+
+
+def _ms(seconds: float | None) -> int | None:
+    return None if seconds is None else round(seconds * 1000)
 
 
 def parents_argument(queue: str, parents: Sequence[Parent]) -> list[tuple[str, str]]:

@@ -14,6 +14,7 @@ class Keys:
         self.queues = f"{namespace}:queues"
         self.types = f"{namespace}:types"
         self.control = f"{namespace}:control"
+        self.deployment = f"{namespace}:deployment"
         self._namespace = namespace
 
     def meta(self, queue: str) -> str:

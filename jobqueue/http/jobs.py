@@ -40,10 +40,11 @@ async def submit_bulk(request: web.Request) -> web.Response:
 async def read(request: web.Request) -> web.Response:
     """One job, with its result."""
     query = Query(request, ("include",))
-    include = query.include()
+    include = query.include() | {"result"}
     query.check()
-    job = await operations_of(request).read(request.match_info["id"])
-    return json_response(document_of(request, job, include | {"result"}))
+    operations = operations_of(request)
+    job = await operations.fetch(await operations.read(request.match_info["id"]), include)
+    return json_response(document_of(request, job, include))
 
 
 async def list_jobs(request: web.Request) -> web.Response:
@@ -92,9 +93,11 @@ async def list_wanted(request: web.Request, query: Query, wanted: JobFilter) -> 
     """A page of `wanted` jobs; limit, cursor and include are in `query`."""
     limit, include = query.limit(), query.include()
     query.check()
-    page = await operations_of(request).list_jobs(wanted, limit=limit, cursor=query.text("cursor"))
-    jobs = [document_of(request, job, include) for job in page.jobs]
-    return json_response(JobPage(jobs, page.cursor))
+    operations = operations_of(request)
+    page = await operations.list_jobs(wanted, limit=limit, cursor=query.text("cursor"))
+    jobs = await operations.fetch_all(page.jobs, include)
+    documents = [document_of(request, job, include) for job in jobs]
+    return json_response(JobPage(documents, page.cursor))
 
 
 def document_of(request: web.Request, job: Job, include: Iterable[str] = ()) -> JobDocument:

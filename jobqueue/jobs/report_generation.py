@@ -2,7 +2,6 @@
 
 import asyncio
 import time
-from collections.abc import AsyncIterator
 from typing import Any
 
 import msgspec
@@ -20,6 +19,7 @@ from jobqueue.render.schema import pointer
 from jobqueue.render.templates import Templates
 from jobqueue.retry import DEFAULT_RETRY
 from jobqueue.storage.base import Storage, Upload
+from jobqueue.storage.whole import chunks_of
 
 NAME = "report-generation"
 QUEUE = "reports"
@@ -38,7 +38,6 @@ takes too long is reported as just that."""
 SMALL = 4 * 1024
 """Bytes of a payload up to which its template is filled on the loop, in about 1 ms."""
 
-_CHUNK = 256 * 1024
 _FIELDS = ("template", "data", "html", "options")
 
 
@@ -221,16 +220,11 @@ class ReportHandler:
     async def _store(self, key: str, document: bytes, filename: str) -> Upload:
         started = time.perf_counter()
         upload = await self._storage.put(
-            key, _chunks(document), content_type=CONTENT_TYPE, filename=filename
+            key, chunks_of(document), content_type=CONTENT_TYPE, filename=filename
         )
         metrics.UPLOAD.observe(time.perf_counter() - started)
         metrics.UPLOAD_BYTES.inc(upload.size)
         return upload
-
-
-async def _chunks(document: bytes) -> AsyncIterator[bytes]:
-    for start in range(0, len(document), _CHUNK):
-        yield document[start : start + _CHUNK]
 
 
 def payload_schema(templates: Templates) -> dict[str, Any]:

@@ -11,6 +11,7 @@ import structlog
 from prometheus_client import REGISTRY
 
 from jobqueue.app import JobQueue, Operations
+from jobqueue.app.contents import Contents, already
 from jobqueue.broker.broker import Broker
 from jobqueue.errors import RedisUnavailable, ServerUnreachable, SettingsError
 from jobqueue.health import Health, Readiness
@@ -125,16 +126,18 @@ class Assembly:
             await self._start(renderer)
         else:
             registry = self._registry(renderer=None, storage=None)
-        parts.workforce = await self._worker(registry, queues)
+        parts.workforce = await self._worker(registry, queues, storage)
         return registry
 
-    async def _worker(self, registry: Registry, queues: dict[str, int]) -> Worker:
+    async def _worker(self, registry: Registry, queues: dict[str, int], storage: Storage) -> Worker:
+        open_storage = already(storage)
         try:
             worker = await Worker.open(
                 self._broker,
                 registry,
                 settings=self._settings.worker,
                 limits=self._settings.limits,
+                contents=Contents(self._broker, open_storage, self._settings.limits),
                 queues=queues,
                 roles=self._roles,
                 version=VERSION,
@@ -142,7 +145,7 @@ class Assembly:
         except RedisUnavailable as error:
             raise ServerUnreachable(str(error)) from error
         if self._app is not None:
-            self._app.attach(self._broker, self._settings)
+            self._app.attach(self._broker, self._settings, open_storage=open_storage)
         self._health.add_liveness("worker", worker.problem)
         self._health.add_readiness("worker", _asked(lambda: _draining(worker)))
         return worker

@@ -1,10 +1,10 @@
 """The check that a storage works: a probe object is written, read and removed."""
 
 import os
-from collections.abc import AsyncIterator
 
 from jobqueue.errors import StorageUnavailable
 from jobqueue.storage.base import Storage
+from jobqueue.storage.whole import chunks_of, read_whole
 
 
 async def probe(storage: Storage) -> None:
@@ -15,11 +15,7 @@ async def probe(storage: Storage) -> None:
     """
     content = os.urandom(32)
     key = f"probe/{content[:8].hex()}.txt"
-
-    async def chunks() -> AsyncIterator[bytes]:
-        yield content
-
-    await storage.put(key, chunks(), content_type="text/plain", filename=None)
+    await storage.put(key, chunks_of(content), content_type="text/plain", filename=None)
     try:
         found = await _read(storage, key)
     finally:
@@ -33,7 +29,6 @@ async def probe(storage: Storage) -> None:
 
 async def _read(storage: Storage, key: str) -> bytes:
     try:
-        async with storage.open(key) as download:
-            return b"".join([chunk async for chunk in download.chunks()])
+        return await read_whole(storage, key)
     except FileNotFoundError:
         return b""

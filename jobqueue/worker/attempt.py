@@ -6,13 +6,17 @@ from enum import Enum
 from time import monotonic
 from typing import TYPE_CHECKING
 
+import msgspec
 import structlog
 
+from jobqueue.app.references import is_reference
 from jobqueue.context import JobContext
+from jobqueue.errors import ContentGone, Unrecoverable
 from jobqueue.model import ClaimedJob, Progress, Verdict
 from jobqueue.worker import verdicts
 
 if TYPE_CHECKING:
+    from jobqueue.app.contents import Contents
     from jobqueue.registry import Handler, JobType
     from jobqueue.worker.deadlines import Deadlines
     from jobqueue.worker.gate import Gate
@@ -48,7 +52,16 @@ class Bench:
         stuck: told of each attempt that was given up while its handler still runs.
     """
 
-    __slots__ = ("deadlines", "end", "gate", "loop", "report", "result_limit", "stuck")
+    __slots__ = (
+        "contents",
+        "deadlines",
+        "end",
+        "gate",
+        "loop",
+        "report",
+        "result_limit",
+        "stuck",
+    )
 
     def __init__(
         self,
@@ -58,6 +71,7 @@ class Bench:
         end: "Callable[[Attempt, Verdict | None], None]",
         report: Callable[[str, Progress], None],
         stuck: "Callable[[Attempt], None]",
+        contents: "Contents",
         result_limit: int,
     ) -> None:
         self.loop = asyncio.get_running_loop()
@@ -66,6 +80,7 @@ class Bench:
         self.end = end
         self.report = report
         self.stuck = stuck
+        self.contents = contents
         self.result_limit = result_limit
 
 
@@ -156,7 +171,8 @@ class Attempt:
         gate = self._bench.gate
         self._begun = True
         try:
-            await gate.down_to(1)
+            if self.stopped is None:  # else it only ends, and waits for nobody
+                await gate.down_to(1)
         except asyncio.CancelledError:
             self._end(self._verdict_of_stop())
         else:
@@ -174,17 +190,35 @@ class Attempt:
         self.deadline = deadline = now + self.timeout
         bench.deadlines.add(deadline, self)
         try:
-            payload = self.type.parse(job.payload)
-        except Exception as error:  # noqa: BLE001 - however a user's parser fails, it is this
-            self._end(verdicts.undecodable(job, error))
-            return
-        try:
-            value = await self._handler(self._context(), payload)
+            content = await self._fetch() if is_reference(job.payload) else job.payload
+            try:
+                payload = self.type.parse(content)
+            except Exception as error:  # noqa: BLE001 - however a user's parser fails, it is this
+                self._end(verdicts.undecodable(job, error))
+                return
+            verdict = self._verdict_of_value(await self._handler(self._context(), payload))
+            if verdict and verdict.result and bench.contents.is_large(verdict.result):
+                verdict = await self._stored(verdict, verdict.result)
         except (Exception, asyncio.CancelledError, SystemExit) as error:  # noqa: BLE001 - a verdict
             verdict = self._verdict_of_error(error)
-        else:
-            verdict = self._verdict_of_value(value)
         self._end(verdict)
+
+    async def _fetch(self) -> bytes:
+        """The job's payload, which is in the storage."""
+        try:
+            return await self._bench.contents.fetch(self.job.payload)
+        except ContentGone as error:
+            raise Unrecoverable("payload_missing", f"the payload: {error}") from error
+
+    async def _stored(self, verdict: Verdict, result: bytes) -> Verdict:
+        """The verdict that refers to its result, which is in the storage once this returns.
+
+        Until Redis has taken that verdict nobody sees the upload, whose key is this delivery's
+        own; it belongs to the attempt's time, and whatever stops the attempt stops it.
+        """
+        job = self.job
+        reference = await self._bench.contents.keep_result(job.id, job.token, result)
+        return msgspec.structs.replace(verdict, result=reference)
 
     def _context(self) -> JobContext:
         job = self.job

@@ -8,6 +8,7 @@ from time import monotonic
 
 import structlog
 
+from jobqueue.app.contents import Contents
 from jobqueue.metrics import OTHER
 from jobqueue.model import ClaimedJob, Outcome, PoolInfo, Progress, Settled, Verdict
 from jobqueue.registry import JobType, Registry
@@ -47,6 +48,7 @@ class Pool:
         *,
         registry: Registry,
         limits: LimitSettings,
+        contents: Contents,
         gate: Gate,
         deadlines: Deadlines,
         report: Callable[[str, Progress], None],
@@ -70,6 +72,7 @@ class Pool:
             end=self._end,
             report=report,
             stuck=self._give_up,
+            contents=contents,
             result_limit=limits.result,
         )
 

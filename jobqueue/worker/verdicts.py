@@ -4,6 +4,7 @@ import traceback
 from typing import Any
 
 from jobqueue.app.codec import to_json
+from jobqueue.app.references import is_reference
 from jobqueue.errors import Snooze, Unrecoverable
 from jobqueue.model import ClaimedJob, Failure, Outcome, Verdict
 from jobqueue.retry import Retry
@@ -29,6 +30,8 @@ def completed(job: ClaimedJob, value: Any, *, limit: int) -> Verdict:
         result = to_json(value)
     except Exception as error:  # noqa: BLE001 - whatever a user's value raises, it is no result
         return dead(job, "result_not_json", f"the handler's return value is not JSON: {error}")
+    if is_reference(result):  # a handler can return bytes as they are, and these are no JSON
+        return dead(job, "result_not_json", "the handler's return value begins with byte 1")
     if len(result) > limit:
         message = (
             f"the result has {len(result)} bytes, the limit is {limit} (limits.result): "

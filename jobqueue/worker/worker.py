@@ -16,6 +16,7 @@ from typing import Any, NamedTuple
 
 import structlog
 
+from jobqueue.app.contents import Contents
 from jobqueue.broker.broker import Broker
 from jobqueue.broker.consumer import Consumer
 from jobqueue.model import WorkerInfo
@@ -75,6 +76,7 @@ class Worker:
         registry: Registry,
         settings: WorkerSettings,
         limits: LimitSettings,
+        contents: Contents,
         queues: Mapping[str, int],
         roles: Iterable[str],
         version: str,
@@ -86,6 +88,7 @@ class Worker:
         self._registry = registry
         self._drain_time = settings.drain
         self._limits = limits
+        self._contents = contents
         self._roles = tuple(sorted(roles))
         self._version = version
         self._started_at_ms = round(time.time() * 1000)
@@ -108,6 +111,7 @@ class Worker:
         *,
         settings: WorkerSettings,
         limits: LimitSettings,
+        contents: Contents,
         queues: Mapping[str, int],
         roles: Iterable[str],
         version: str,
@@ -117,6 +121,7 @@ class Worker:
         Raises:
             RedisUnavailable: Redis does not answer.
         """
+        await contents.prepare()
         name = settings.id or f"{socket.gethostname()}-{os.getpid()}"
         worker_id = f"{name}-{secrets.token_hex(4)}"
         consumers = {
@@ -130,6 +135,7 @@ class Worker:
             registry=registry,
             settings=settings,
             limits=limits,
+            contents=contents,
             queues=queues,
             roles=roles,
             version=version,
@@ -182,6 +188,7 @@ class Worker:
             slots,
             registry=self._registry,
             limits=self._limits,
+            contents=self._contents,
             gate=self._gate,
             deadlines=self._deadlines,
             report=reporter.report,

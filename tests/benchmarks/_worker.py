@@ -14,7 +14,8 @@ from pathlib import Path
 import uvloop
 
 from jobqueue import JobContext, JobQueue
-from jobqueue.app.opening import open_broker
+from jobqueue.app.contents import Contents
+from jobqueue.app.opening import LazyStorage, open_broker
 from jobqueue.logs import configure_logging
 from jobqueue.settings import LogSettings, RedisSettings, Settings
 from jobqueue.worker.worker import Worker
@@ -41,6 +42,7 @@ async def run(url: str, slots: int, record: Path | None) -> None:
             app.registry,
             settings=settings.worker,
             limits=settings.limits,
+            contents=Contents(broker, LazyStorage(settings).get, settings.limits),
             queues={"bench": slots},
             roles=["worker"],
             version="bench",

@@ -19,7 +19,10 @@ OWNERLESS |= {"held", "schedules", "schedule_due"}
 def violations(client: RedisClient, prefix: str) -> list[str]:
     """Every invariant that does not hold, in words; none is what tests want."""
     queue = Snapshot(client, prefix)
-    rules = (_placement, _running, _counters, _liveness, _groups, _keys, _dependencies, _leaks)
+    rules = (
+        *(_placement, _running, _counters, _liveness, _groups),
+        *(_unique_keys, _idempotency_keys, _blocked, _dependents, _leaks),
+    )
     return [wrong for rule in rules for wrong in rule(queue)]
 
 
@@ -106,7 +109,10 @@ def _groups(queue: Snapshot) -> Iterator[str]:
         if with_entries - {""} or ring or waiting:
             yield f"no groups are on, and there are {with_entries}, {ring}, {waiting}"
         return
-    for name, members in (("ring and waiting", ring | waiting), ("groups", queue.members("groups"))):
+    for name, members in (
+        ("ring and waiting", ring | waiting),
+        ("groups", queue.members("groups")),
+    ):
         if members != with_entries:
             yield f"{name} have {members}, jobs are in {with_entries}"
     running, own = queue.hash("running"), queue.hash("limits")
@@ -117,53 +123,53 @@ def _groups(queue: Snapshot) -> Iterator[str]:
             yield f"{group} may not start anything and is in the ring"
 
 
-def _keys(queue: Snapshot) -> Iterator[str]:
+def _unique_keys(queue: Snapshot) -> Iterator[str]:
     """A unique key is held by a job that asked for it and has not ended."""
-    for name in queue.names:
-        kind, _, key = name.partition(":")
-        value = queue.text(name) if kind in {"unique", "key"} else None
-        if value is None:
-            continue  # it may have ended since
-        if kind == "unique":
-            first, *second = value.split(" ")
-            for holder in (first, *second):
-                if not queue.is_open(holder) or queue.asked(holder).get("u") != key:
-                    yield f"{name} is held by {holder}, which ended or never asked"
-            if any(queue.state(ulid) != "blocked" for ulid in second):
-                yield f"{name}: {second} follows and is not blocked"
-        else:
-            ulid = value.split(" ")[0]
-            ends = queue.client.ttl(queue.prefix + name) >= 0
-            if queue.is_open(ulid) and ends and queue.asked(ulid).get("k") == key:
-                yield f"{name} ends before its job does"
-            if not queue.is_open(ulid) and not ends:
-                yield f"{name} has no end although its job has"
+    for name, value in queue.texts("unique:"):
+        first, *second = value.split(" ")
+        for holder in (first, *second):
+            if not queue.is_open(holder) or queue.asked(holder).get("u") != name[7:]:
+                yield f"{name} is held by {holder}, which ended or never asked"
+        if any(queue.state(ulid) != "blocked" for ulid in second):
+            yield f"{name}: {second} follows and is not blocked"
 
 
-def _dependencies(queue: Snapshot) -> Iterator[str]:
-    """Who waits will be told, and who is told waits."""
-    followers = {
-        ulid
-        for name in queue.names
-        if name.startswith("unique:")
-        for ulid in (queue.text(name) or "").split(" ")[1:]
-    }
-    for ulid in queue.sets["blocked"] - followers:
+def _idempotency_keys(queue: Snapshot) -> Iterator[str]:
+    """An idempotency key outlives its job, and not for ever."""
+    for name, value in queue.texts("key:"):
+        ulid = value.split(" ")[0]
+        ends = queue.client.ttl(queue.prefix + name) >= 0
+        if queue.is_open(ulid) and ends and queue.asked(ulid).get("k") == name[4:]:
+            yield f"{name} ends before its job does"
+        if not queue.is_open(ulid) and not ends:
+            yield f"{name} has no end although its job has"
+
+
+def _blocked(queue: Snapshot) -> Iterator[str]:
+    """Who waits will be told."""
+    followers = {ulid for _, value in queue.texts("unique:") for ulid in value.split(" ")[1:]}
+    for ulid in queue.sets["blocked"]:
         waits = queue.hash(f"{ulid}:waits")
-        if not waits:
+        if not waits and ulid not in followers:
             yield f"{ulid} is blocked by nothing"
         for parent in waits:
             if len(parent) == len(ulid) and ulid not in queue.items(f"{parent}:dependents"):
                 yield f"{ulid} waits for {parent}, which does not know"
+
+
+def _dependents(queue: Snapshot) -> Iterator[str]:
+    """Who is waited for will tell."""
     releasing = set(queue.items("releasing"))
-    for ulid in queue.specs:
-        pending = queue.items(f"{ulid}:dependents")
-        if pending and not queue.is_open(ulid) and ulid not in releasing:
-            yield f"{ulid} has ended and will not tell {pending}"
-        if not queue.is_open(ulid) and queue.names & {f"{ulid}:waits"}:
-            yield f"{ulid} has ended and still waits"
     if releasing and "releasing" not in queue.meta:
         yield f"{releasing} are to be released, and nobody knows"
+    for ulid in queue.specs:
+        if queue.is_open(ulid):
+            continue
+        pending = queue.items(f"{ulid}:dependents")
+        if pending and ulid not in releasing:
+            yield f"{ulid} has ended and will not tell {pending}"
+        if f"{ulid}:waits" in queue.names:
+            yield f"{ulid} has ended and still waits"
 
 
 def _leaks(queue: Snapshot) -> Iterator[str]:
@@ -173,6 +179,6 @@ def _leaks(queue: Snapshot) -> Iterator[str]:
         owned = owner in queue.specs
         owned |= owner in {"inbox", "group"} and bool(queue.entries.get(name))
         owned |= owner == "batch" and rest in queue.items("intake")
-        owned |= owner == "unique" or owner == "key"  # `_keys` knows more
+        owned |= owner in {"unique", "key"}  # rules of their own know more
         if not owned and queue.client.ttl(queue.prefix + name) == -1:
             yield f"{name} has neither owner nor end"

@@ -47,9 +47,14 @@ class Snapshot:
         value: str | None = self.client.get(self.prefix + name)
         return value
 
+    def texts(self, start: str) -> list[tuple[str, str]]:
+        """Names and values of the strings that start so, as far as they have not expired."""
+        found = [(name, self.text(name)) for name in self.names if name.startswith(start)]
+        return [(name, value) for name, value in found if value is not None]
+
     def state(self, ulid: str) -> str:
         """The state of a job; one without a status is queued."""
-        return self.status[ulid].get("state", "queued")
+        return str(self.status[ulid].get("state", "queued"))
 
     def is_open(self, ulid: str) -> bool:
         """Whether a job is there and has not ended."""

@@ -65,7 +65,10 @@ LIMITS = st.builds(
     starvation_after=st.sampled_from([None, 0.01]),
 )
 GROUP_LIMITS = st.builds(
-    GroupLimits, weight=st.integers(1, 3), paused=st.booleans(), concurrency=st.sampled_from([None, 2])
+    GroupLimits,
+    weight=st.integers(1, 3),
+    paused=st.booleans(),
+    concurrency=st.sampled_from([None, 2]),
 )
 UNIQUE = st.none() | st.builds(
     Unique,
@@ -166,8 +169,8 @@ class Lives(RuleBasedStateMachine):
                 if answer.state.is_final:
                     self.final.add(job.id)
 
-    @rule(pick=PICK)
-    def enqueue_conflicting(self, pick: int) -> None:
+    @rule()
+    def enqueue_conflicting(self) -> None:
         """A key that was used for another request is refused, and changes nothing."""
         if not self.client.exists(f"{prefix_of(self.namespace)}key:k1"):
             return
@@ -203,7 +206,8 @@ class Lives(RuleBasedStateMachine):
         self.held.remove(holder)
         name, job = holder
         parent = picked(sorted(self.accepted - {job.id}), other)
-        parents = (Parent(parent, "continue"),) if parent and not self._waits_for(parent, job) else ()
+        waitable = parent is not None and self._state(parent) is not State.BLOCKED
+        parents = (Parent(parent, "continue"),) if parent and waitable else ()
         verdict = Verdict(
             job.id, job.token, outcome, delay, b"1", Failure("X", "it broke"), "x", parents
         )
@@ -358,10 +362,6 @@ class Lives(RuleBasedStateMachine):
     def _settle(self, name: str, verdict: Verdict) -> None:
         self.run_(self.consumers[name].settle([verdict]))
         self._look()
-
-    def _waits_for(self, job_id: str, other: ClaimedJob) -> bool:
-        """Whether waiting for `job_id` would close a circle: simply, whether it waits at all."""
-        return self._state(job_id) is State.BLOCKED or job_id == other.id
 
     def _look(self) -> None:
         """Which of the open jobs have ended, by whatever followed from a step."""

@@ -64,3 +64,10 @@ async def wedge(_: JobContext, payload: dict[str, Any]) -> None:
     note(payload, "began")
     while True:
         time.sleep(1)  # noqa: ASYNC251 - blocking is what it is for
+
+
+@app.job("large", retry=SOON)
+async def large(_: JobContext, payload: dict[str, Any]) -> str:
+    """Run until the file `release` is there, and return what is too large for Redis."""
+    await hold(_, payload)
+    return "x" * 100_000

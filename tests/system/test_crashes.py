@@ -93,8 +93,41 @@ def test_redis_killed_in_mid_work(tmp_path: Path, namespace: str) -> None:
     assert finished == 400
 
 
+def test_killed_between_upload_and_verdict(launcher: Launcher, redis_url: str) -> None:
+    """A worker that is killed when its large result is stored and not published loses nothing.
+
+    The job runs elsewhere and has the result of that run, beside which the first one stays
+    unseen until housekeeping finds it.
+    """
+    release = launcher.folder / "release"
+    with launcher.serve("api,reaper") as api, redis.Redis.from_url(redis_url) as client:
+        api.wait_ready()
+        with launcher.serve("worker", *QUEUES) as first:
+            first.wait_ready()
+            job_id = api.submit("large", trace=str(launcher.trace), release=str(release))
+            launcher.first("began")
+            client.client_pause(30_000, all=False)  # no verdict gets through
+            release.touch()
+            eventually(lambda: len(_results(launcher)) == 1, within=15, what="an upload")
+            assert first.process.poll() is None
+            first.signal(signal.SIGKILL)
+            first.exit_code(within=5)
+            client.client_unpause()
+        assert api.job(job_id)["state"] != "completed"
+        with launcher.serve("worker", *QUEUES) as second:
+            job = api.ended(job_id, within=30)
+            second.wait_ready()
+    assert (job["state"], job["result"], job["attempt"]) == ("completed", "x" * 100_000, 1)
+    assert len(_results(launcher)) == 2
+
+
 def _completed(service: Program) -> int:
     return int(service.get("/api/v1/stats")[1]["completed"])
+
+
+def _results(launcher: Launcher) -> list[Path]:
+    """The large results in the storage."""
+    return [*launcher.folder.glob("data/storage/results/*/*.json")]
 
 
 def _redis_pid(url: str) -> int:

@@ -3,18 +3,21 @@
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from pathlib import Path
 from time import monotonic
 from typing import Any, TypeVar
 
 import msgspec
 
+from jobqueue.app.contents import Contents, OpenStorage
+from jobqueue.app.opening import LazyStorage
 from jobqueue.broker.broker import Broker, Connections
 from jobqueue.context import JobContext
 from jobqueue.ids import new_job_id
 from jobqueue.model import Job, JobOptions, NewJob, Priority, State
 from jobqueue.registry import JobType, Registry
 from jobqueue.retry import Backoff, Retry
-from jobqueue.settings import LimitSettings, RetentionSettings, WorkerSettings
+from jobqueue.settings import LimitSettings, RetentionSettings, Settings, WorkerSettings
 from jobqueue.worker.worker import Worker
 
 T = TypeVar("T")
@@ -44,12 +47,17 @@ async def open_broker(url: str, namespace: str) -> Broker:
 
 
 class Harness:
-    """A broker, a table of job types, and shorthands for what tests do again and again."""
+    """A broker, a table of job types, and shorthands for what tests do again and again.
 
-    def __init__(self, broker: Broker, url: str, namespace: str) -> None:
+    Attributes:
+        open_storage: gives the storage of its workers: a folder below `folder`, unless replaced.
+    """
+
+    def __init__(self, broker: Broker, url: str, namespace: str, folder: Path) -> None:
         self.broker = broker
         self.url = url
         self.namespace = namespace
+        self.open_storage: OpenStorage = LazyStorage(Settings(data_dir=folder)).get
         self.registry = Registry()
 
     def define(
@@ -79,11 +87,13 @@ class Harness:
         **settings: Any,
     ) -> AsyncIterator[Worker]:
         """A running worker, drained at the end unless the test has done so."""
+        limits = limits or LimitSettings()
         worker = await Worker.open(
             self.broker,
             self.registry,
             settings=WorkerSettings(**{"drain": 0.0, **settings}),
-            limits=limits or LimitSettings(),
+            limits=limits,
+            contents=self.contents(limits),
             queues=queues or {QUEUE: slots},
             roles=["worker"],
             version="test",
@@ -94,6 +104,10 @@ class Harness:
                 yield worker
             finally:
                 worker.drain()
+
+    def contents(self, limits: LimitSettings | None = None) -> Contents:
+        """Where large payloads and results are, as one process sees it."""
+        return Contents(self.broker, self.open_storage, limits or LimitSettings())
 
     async def submit(
         self,

@@ -3,7 +3,6 @@
 import asyncio
 import tempfile
 import time
-from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import msgspec
@@ -18,11 +17,9 @@ from jobqueue.ids import new_job_id
 from jobqueue.jobs.report_documents import document_key, job_of_document
 from jobqueue.model import ClaimedJob, Failure, Outcome, Verdict
 from jobqueue.service import running_service
-from jobqueue.settings import StorageSettings
 from jobqueue.storage.base import Storage
 from tests.storage.steps import keys, put, started
 from tests.support.redis import redis_server
-from tests.support.s3 import ACCESS_KEY, BUCKET, SECRET_KEY, moto_server
 from tests.support.wait import eventually
 
 from .harness import QUEUE, Harness, open_broker
@@ -32,37 +29,6 @@ JOB = "reports-01ARZ3NDEKTSV4RRFFQ69G5FAV"
 TOKEN = "0123456789abcdef" * 2
 FOREIGN = ["reports/logo.pdf", "reports/2024/summary.pdf", "images/a.pdf"]
 """Documents of somebody else in the same place."""
-
-
-@pytest.fixture(scope="module")
-def s3_url() -> Iterator[str]:
-    """An S3 server, with the credentials for it in the environment."""
-    with pytest.MonkeyPatch.context() as patch, tempfile.TemporaryDirectory() as folder:
-        patch.setenv("AWS_ACCESS_KEY_ID", ACCESS_KEY)
-        patch.setenv("AWS_SECRET_ACCESS_KEY", SECRET_KEY)
-        patch.setenv("AWS_CONFIG_FILE", "/dev/null")
-        with moto_server(Path(folder)) as server:
-            yield server.url
-
-
-@pytest.fixture(params=["folder", "s3"])
-async def storage(
-    request: pytest.FixtureRequest, tmp_path: Path, namespace: str
-) -> AsyncIterator[Storage]:
-    """An empty storage of each kind."""
-    settings = StorageSettings()
-    if request.param == "s3":
-        endpoint = request.getfixturevalue("s3_url")
-        settings = StorageSettings(url=f"s3://{BUCKET}/{namespace}", endpoint_url=endpoint)
-    async with started(settings, tmp_path) as made:
-        yield made
-
-
-@pytest.fixture
-async def folder(tmp_path: Path) -> AsyncIterator[Storage]:
-    """An empty folder."""
-    async with started(StorageSettings(), tmp_path) as made:
-        yield made
 
 
 class Press:
@@ -196,7 +162,7 @@ async def test_outages_cost_nothing_but_time(
     with tempfile.TemporaryDirectory(prefix="jq-") as place:
         with redis_server(Path(place), "--appendonly", "yes") as url:
             broker = await open_broker(url, namespace)
-            press = await press_on(Harness(broker, url, namespace), folder)
+            press = await press_on(Harness(broker, url, namespace, Path(place)), folder)
             key = await press.print(Outcome.DEAD)
         housekeeper = Housekeeper(broker, folder, retention=None)
         with pytest.raises(RedisUnavailable):
@@ -211,7 +177,7 @@ async def test_outages_cost_nothing_but_time(
             running.cancel()
         await broker.close()
     assert await keys(folder) == []
-    counts = {"documents": 1, "expired": 0, "orphans": 1}
+    counts = {"documents": 1, "expired": 0, "orphans": 1, "contents": 0, "unneeded": 0}
     assert logs[-1] == {"event": "storage_tidied", "log_level": "info", **counts}
 
 

@@ -70,7 +70,7 @@ async def _private(namespace: str) -> AsyncIterator[tuple[Harness, int]]:
         with redis.Redis.from_url(url) as client:
             pid = int(client.info("server")["process_id"])
         broker = await open_broker(url, namespace)
-        yield Harness(broker, url, namespace), pid
+        yield Harness(broker, url, namespace, Path(folder)), pid
         await broker.close()
 
 

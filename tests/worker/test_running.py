@@ -10,6 +10,7 @@ from jobqueue.context import JobContext
 from jobqueue.ids import new_job_id
 from jobqueue.metrics import JOBS_FINISHED
 from jobqueue.model import NewJob, Progress, State
+from jobqueue.settings import LimitSettings
 
 from .harness import QUEUE, Harness, until
 from .stages import Crowd, Stage
@@ -224,7 +225,7 @@ async def test_large_results_are_settled_in_parts(harness: Harness) -> None:
         return "x" * size
 
     harness.define("large", large)
-    async with harness.worker(slots=20):
+    async with harness.worker(slots=20, limits=LimitSettings(inline=4_000_000)):
         ids = [await harness.submit("large", 3_000_000) for _ in range(20)]
         jobs = [await harness.ended(job_id) for job_id in ids]
     assert {len(msgspec.json.decode(job.result or b"")) for job in jobs} == {3_000_000}

@@ -11,10 +11,17 @@ import pytest
 import redis
 
 from jobqueue.context import JobContext
+from jobqueue.ids import new_job_id
 from jobqueue.metrics import LOOP_LAG, STALE_SETTLES
-from jobqueue.model import CancelResult, State
+from jobqueue.model import DEFAULT_OPTIONS, CancelResult, ClaimedJob, Outcome, State
 from jobqueue.retry import Retry
+from jobqueue.settings import LimitSettings
 from jobqueue.worker import attempt as attempt_module
+from jobqueue.worker.attempt import Stop
+from jobqueue.worker.deadlines import Deadlines
+from jobqueue.worker.gate import Gate
+from jobqueue.worker.pool import Pool
+from tests.support.wait import eventually
 
 from .harness import QUEUE, Harness, open_broker, until
 from .stages import Deaf, Stage
@@ -170,6 +177,32 @@ async def test_a_blocked_loop_does_not_lose_its_jobs(harness: Harness) -> None:
             job = await harness.ended(await harness.submit("block"))
     assert (job.state, job.deliveries, job.crashes) == (State.COMPLETED, 1, 0)
     assert LOOP_LAG._sum.get() - lag > LEASE
+
+
+async def test_a_suspect_that_is_cancelled_before_it_waits(harness: Harness) -> None:
+    """A job that is to run alone and is cancelled in the moment it arrives waits for nobody."""
+    harness.define("suspect", Stage().handle)
+    gate, deadlines = Gate(), Deadlines()
+    pool = Pool(
+        QUEUE,
+        2,
+        registry=harness.registry,
+        limits=LimitSettings(),
+        contents=harness.contents(),
+        gate=gate,
+        deadlines=deadlines,
+        report=lambda *_: None,
+        on_stuck=lambda: None,
+    )
+    gate.enter()  # somebody else's job, which goes on
+    job = ClaimedJob(new_job_id(QUEUE), QUEUE, "suspect", b"1", DEFAULT_OPTIONS, "t", 1, 1, 2)
+    attempts = pool.take([job])
+    pool.launch(attempts)
+    attempts[0].stop(Stop.CANCEL)
+    await eventually(lambda: len(pool.outbox) == 1, within=5)
+    assert [verdict.outcome for verdict in pool.outbox.take()] == [Outcome.CANCELLED]
+    assert not gate.closed
+    deadlines.close()
 
 
 async def _is(value: bool) -> bool:
