@@ -12,6 +12,7 @@
     ├── MethodNotAllowed      405  method_not_allowed
     ├── UnsupportedMediaType  415  unsupported_media_type
     ├── JobNotFound           404  job_not_found
+    ├── ScheduleNotFound      404  schedule_not_found
     ├── Conflict              409
     │   ├── AlreadyFinished   409  already_finished
     │   ├── NotRetryable      409  not_retryable
@@ -132,6 +133,13 @@ class JobNotFound(JobqueueError):
     """No job has this id, or its retention is over."""
 
     code = "job_not_found"
+    status = 404
+
+
+class ScheduleNotFound(JobqueueError):
+    """No schedule has this name."""
+
+    code = "schedule_not_found"
     status = 404
 
 

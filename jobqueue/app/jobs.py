@@ -8,6 +8,7 @@ import msgspec
 from jobqueue.app.catalog import Catalog
 from jobqueue.app.listing import JobFilter, list_jobs
 from jobqueue.app.requests import JobRequest
+from jobqueue.app.schedules import Schedules
 from jobqueue.app.submission import Submitter
 from jobqueue.broker.broker import Broker, Event
 from jobqueue.errors import (
@@ -29,13 +30,18 @@ RECONNECT_DELAY = 0.5
 
 
 class Jobs:
-    """What clients can do with jobs."""
+    """What clients can do with jobs.
+
+    Attributes:
+        schedules: jobs that are made again and again.
+    """
 
     def __init__(self, broker: Broker, registry: Registry, limits: LimitSettings) -> None:
         self.limits = limits
         self._broker = broker
         self._catalog = Catalog(broker, registry)
         self._submitter = Submitter(broker, self._catalog, limits)
+        self.schedules = Schedules(broker, self._submitter)
 
     async def submit(self, request: JobRequest, *, payload_path: str = "/payload") -> Job:
         """Enqueue one job; see `Submitter.submit`."""

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 import msgspec
 import structlog
+from typing_extensions import override
 
 from jobqueue.app.bulk import BulkErrors
 from jobqueue.app.handlers import HandlerFunction, read_signature
@@ -16,6 +17,7 @@ from jobqueue.app.handles import JobHandle
 from jobqueue.app.jobs import Jobs
 from jobqueue.app.opening import open_broker
 from jobqueue.app.requests import JobRequest, request_from
+from jobqueue.app.scheduling import Scheduling
 from jobqueue.broker.broker import Broker
 from jobqueue.config import load_settings
 from jobqueue.errors import InvalidRequest
@@ -32,7 +34,7 @@ Function = TypeVar("Function", bound=HandlerFunction)
 log = structlog.get_logger(__name__)
 
 
-class JobQueue:
+class JobQueue(Scheduling):
     """Job types of a program, and the way to submit jobs.
 
         app = JobQueue()
@@ -219,6 +221,7 @@ class JobQueue:
         parse = self._results.get(job.type, msgspec.json.decode)
         return None if job.result is None else parse(job.result)
 
+    @override
     def _opened(self) -> Jobs:
         if self._jobs is None:
             raise RuntimeError("the queue is not open: use it inside `async with app:`")

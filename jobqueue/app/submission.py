@@ -56,7 +56,7 @@ class Submitter:
             PayloadTooLarge: the payload is over `limits.payload`.
             Unavailable: Redis cannot take it now.
         """
-        job = await self._prepare(request, payload_path)
+        job = await self.prepare(request, payload_path)
         accepted = await self._broker.enqueue(job)
         self._count(job)
         return _as_job(job, accepted)
@@ -76,7 +76,7 @@ class Submitter:
             if index % CHECKED_AT_ONCE == 0:
                 await asyncio.sleep(0)
             try:
-                jobs.append(await self._prepare(request, "/payload"))
+                jobs.append(await self.prepare(request, "/payload"))
             except InvalidRequest as error:
                 wrong.add(index, error)
             except PayloadTooLarge as error:
@@ -87,7 +87,8 @@ class Submitter:
             self._count(job)
         return accepted
 
-    async def _prepare(self, request: JobRequest, payload_path: str) -> NewJob:
+    async def prepare(self, request: JobRequest, payload_path: str) -> NewJob:
+        """A checked job; raises as `submit` does."""
         job_type = await self._catalog.find(request.type)
         payload = bytes(request.payload)
         if len(payload) > self._limits.payload:

@@ -194,3 +194,56 @@ def stats() -> None:
 @Script
 def presence(limit: int, /) -> None:
     """Read what the workers say of themselves."""
+
+
+@Script
+def place_schedule(name: str, expected: str, queues: str, /) -> None:
+    """Write in which queues a schedule may be; its key is the namespace's list, not a meta."""
+
+
+@Script
+def read_schedules(rest: Iterable[Argument], /) -> None:
+    """Read up to 100 schedules by name."""
+
+
+@Script
+def due_schedules(limit: int, /) -> None:
+    """Read schedules that are due."""
+
+
+@Script
+def set_schedule(  # noqa: PLR0917 - in the order of the script's ARGV
+    name: str,
+    expected: bytes,
+    version: int,
+    state: str,
+    slot: Argument,
+    definition: bytes,
+    digest: str,
+    rest: Iterable[Argument],
+    /,
+) -> None:
+    """Change a schedule that stands as expected: field, value each."""
+
+
+@Script
+def remove_schedule(name: str, expected: bytes, /) -> None:
+    """Remove a schedule that stands as expected."""
+
+
+@Script
+def fire(  # noqa: PLR0917 - in the order of the script's ARGV
+    name: str,
+    digest: str,
+    slot: int,
+    following: Argument,
+    job: str,
+    spec: bytes,
+    run_at: int,
+    overlap: str,
+    limit: Argument,
+    control: str,
+    keep: int,
+    /,
+) -> None:
+    """Do what a schedule says at a slot."""

@@ -8,7 +8,7 @@ from tests.support.redis import RedisClient
 ULID = re.compile(r"[0-7][0-9A-HJKMNP-TV-Z]{25}")
 LANES = {"c": "critical", "h": "high", "n": "normal", "l": "low"}
 OWNERLESS = {"meta", "handoff", "leases", "scheduled", "intake", "completed", "dead", "cancelled"}
-OWNERLESS |= {*LANES.values(), "workers"}
+OWNERLESS |= {*LANES.values(), "workers", "schedules", "schedule_due"}
 """Keys that live as long as their queue, and are bounded."""
 
 
@@ -100,6 +100,10 @@ def _leaks(queue: Snapshot) -> list[str]:
             continue
         if name.startswith("batch:") and name[6:] in queue.client.lrange(
             f"{queue.prefix}intake", 0, -1
+        ):
+            continue
+        if name.startswith("schedule:") and queue.client.hexists(
+            f"{queue.prefix}schedules", name.removeprefix("schedule:")
         ):
             continue
         if queue.client.ttl(queue.prefix + name) == -1:

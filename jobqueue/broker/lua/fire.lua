@@ -1,0 +1,47 @@
+--!include base events runnable finish cancelling intake schedules
+-- Does what a schedule says at a slot that is due, and goes on to the next: once, however many
+-- call. Without a job the slot passes. Answers fired, replaced (fired, and the job before it is
+-- cancelled), skipped (the job before it has not ended), passed, or changed (nothing was done:
+-- another definition, another slot, or not due by this clock).
+local name = ARGV[1]
+local digest = ARGV[2]
+local slot = ARGV[3]
+local following = ARGV[4]
+local job = ARGV[5]
+local spec = ARGV[6]
+local run_at = ARGV[7]
+local overlap = ARGV[8]
+local limit = ARGV[9]
+local control = ARGV[10]
+local keep = ARGV[11]
+
+if stamp_of(name) ~= digest .. ' active ' .. slot or tonumber(slot) > now then return 'changed' end
+local counted = redis.call('HMGET', standing_key(name), 'last_job', 'fired')
+local before = counted[1] and read_for_cancel(counted[1]) or 'not_found'
+local ended = before == 'not_found' or before == 'completed' or before == 'dead'
+  or before == 'cancelled'
+local fires = job ~= '' and (ended or overlap ~= 'skip')
+
+-- first what may be refused, by a full Redis or by a slot that moves: then nothing has changed
+if fires then accept_all({job, spec, '0', run_at}) end
+local cancelled
+if fires and not ended and overlap == 'replace' then
+  cancelled = cancel_job(counted[1], before, control)
+  finish_all({cancelled = tonumber(keep)})
+end
+local fired = tonumber(counted[2] or 0) + (fires and 1 or 0)
+redis.call('HSET', standing_key(name), 'last_slot', slot, 'fired', fired)
+if fires then redis.call('HSET', standing_key(name), 'last_job', job) end
+if following == '' or (limit ~= '' and fired >= tonumber(limit)) then
+  redis.call('ZREM', due_key, name)
+  redis.call('HSET', standing_key(name), 'state', 'finished')
+else
+  redis.call('ZADD', due_key, following, name)
+end
+publish_events()
+if job == '' then return 'passed' end
+if not fires then
+  redis.call('HINCRBY', standing_key(name), 'skipped', 1)
+  return 'skipped'
+end
+return cancelled == 'cancelled' and 'replaced' or 'fired'
