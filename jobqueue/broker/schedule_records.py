@@ -12,7 +12,7 @@ import msgspec
 
 from jobqueue.schedule import NO_PAYLOAD, Schedule, ScheduleInfo, ScheduleState
 
-NEW = b"  "
+NEW = b" "
 """The stamp of a schedule that is not there."""
 
 _encode = msgspec.json.Encoder().encode

@@ -3,17 +3,29 @@
 from collections.abc import Iterable, Sequence
 from typing import Any
 
+import msgspec
+
 from jobqueue.broker import scripts
 from jobqueue.broker.channel import Channel
 from jobqueue.broker.keys import SCHEMA_VERSION, Keys
 from jobqueue.broker.resend import resend
 from jobqueue.broker.schedule_records import Record, decode_record
+from jobqueue.ids import new_ulid
 
 READ_SCHEDULES = 100
 """Schedules of one read: their payloads may be large."""
 
-Places = tuple[str, ...]
-"""Queues in which a schedule may be, the newest first; one, unless it is being moved."""
+
+class Places(msgspec.Struct, frozen=True):
+    """Where a schedule may be.
+
+    Attributes:
+        queues: the newest first; one, unless it is being moved, none where there is none.
+        written: how it is written in Redis.
+    """
+
+    queues: tuple[str, ...] = ()
+    written: bytes = b""
 
 
 class ScheduleStore:
@@ -25,23 +37,23 @@ class ScheduleStore:
 
     async def places(self, name: str) -> Places:
         """Where a schedule may be."""
-        text: bytes | None = await self._execute("HGET", self._keys.schedules, name)
-        return tuple(text.decode().split()) if text else ()
+        return _places(await self._execute("HGET", self._keys.schedules, name))
 
     async def all_places(self) -> dict[str, Places]:
         """Where each schedule of the namespace may be."""
         fields: list[bytes] = await self._execute("HGETALL", self._keys.schedules)
         return {
-            name.decode(): tuple(text.decode().split())
+            name.decode(): _places(text)
             for name, text in zip(fields[::2], fields[1::2], strict=True)
         }
 
-    async def place(self, name: str, expected: Places, places: Places) -> bool:
-        """Write where a schedule may be; False: that is no longer what was `expected`."""
-        call = scripts.place_schedule(
-            self._keys.schedules, name, " ".join(expected), " ".join(places)
-        )
-        return bool(await resend(lambda: self._channel.call(call)))
+    async def place(self, name: str, expected: Places, queues: Sequence[str]) -> Places | None:
+        """Write where a schedule may be; None: that is no longer what was `expected`."""
+        written = " ".join((new_ulid(), *queues)) if queues else ""
+        call = scripts.place_schedule(self._keys.schedules, name, expected.written, written)
+        if not await resend(lambda: self._channel.call(call)):
+            return None
+        return Places(tuple(queues), written.encode())
 
     async def introduce(self, queue: str) -> None:
         """Enter a queue into the list of queues, which the reaper passes over."""
@@ -87,6 +99,7 @@ class ScheduleStore:
             name,
             expected,
             SCHEMA_VERSION,
+            new_ulid(),
             state,
             "" if due_ms is None else due_ms,
             definition,
@@ -102,3 +115,8 @@ class ScheduleStore:
 
     async def _execute(self, *command: str) -> Any:
         return await resend(lambda: self._channel.execute(*command))
+
+
+def _places(written: bytes | None) -> Places:
+    """What the namespace's list says of a schedule: a revision, then queues."""
+    return Places(tuple(written.decode().split()[1:]), written) if written else Places()

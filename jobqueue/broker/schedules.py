@@ -10,9 +10,11 @@ between any two of them, so:
 4. the new queue has it as active, with what the old one knew of it;
 5. it is removed from the old queue, and the list names the new one alone.
 
-Step 3 follows 2, and 4 is done only where the list still names this queue first: whoever moves it
-elsewhere meanwhile retires it here. So of several who move a schedule one wins, and at no moment
-does it fire in two queues. A reaper that meets one that is moving goes on from step 3.
+Every change carries a revision and is made only where nobody else made one since. Between 2 and 3
+the list is written again if it still names this queue first: whoever had read it before, to move or
+to delete the schedule, has to look again, and finds it here. So of several who move a schedule one
+wins, and at no moment does it fire in two queues. A reaper that meets one that is moving goes on
+from step 3.
 """
 
 from collections import defaultdict
@@ -25,7 +27,7 @@ from jobqueue.broker.schedule_records import (
     encode_schedule,
     info_of,
 )
-from jobqueue.broker.schedule_store import READ_SCHEDULES, ScheduleStore
+from jobqueue.broker.schedule_store import READ_SCHEDULES, Places, ScheduleStore
 from jobqueue.schedule import (
     Schedule,
     ScheduleInfo,
@@ -46,14 +48,13 @@ class Schedules:
         await self._store.introduce(queue)
         while True:
             places = await self._store.places(name)
-            wanted = (queue, *(place for place in places if place != queue))
-            if not await self._store.place(name, places, wanted):
+            wanted = (queue, *(place for place in places.queues if place != queue))
+            if places.queues != wanted and not await self._store.place(name, places, wanted):
                 continue
             if not await self._write(schedule):
                 continue
-            await self.settle(queue, name)
-            if info := await self.get(name):
-                return info  # else somebody has deleted it meanwhile: put it after that
+            if await self.settle(queue, name) and (info := await self.get(name)):
+                return info  # else somebody withdrew or deleted it meanwhile: put it after that
 
     async def get(self, name: str) -> ScheduleInfo | None:
         """The schedule of this name, None when there is none."""
@@ -64,13 +65,14 @@ class Schedules:
         """All schedules, by name."""
         by_queue: dict[str, list[str]] = defaultdict(list)
         for name, places in (await self._store.all_places()).items():
-            by_queue[places[0]].append(name)
+            by_queue[places.queues[0]].append(name)
         found: dict[str, ScheduleInfo] = {}
         for queue, names in by_queue.items():
             for first in range(0, len(names), READ_SCHEDULES):
                 some = names[first : first + READ_SCHEDULES]
                 _, records = await self._store.read_many(queue, some)
-                found |= {record.name: info_of(record) for record in records}
+                there = [record for record in records if record.state != Phase.RETIRED]
+                found |= {record.name: info_of(record) for record in there}
                 for name in set(some) - found.keys():  # on its way to this queue, or just deleted
                     if info := await self.get(name):
                         found[name] = info
@@ -81,9 +83,9 @@ class Schedules:
         found = False
         while True:
             places = await self._store.places(name)
-            for place in places:
+            for place in places.queues:
                 found |= await self._remove(place, name)
-            if await self._store.place(name, places, ()):
+            if await self._store.place(name, places, ()) is not None:
                 return found
 
     async def pause(self, name: str) -> ScheduleInfo | None:
@@ -113,28 +115,40 @@ class Schedules:
             state = ScheduleState.FINISHED if due_ms is None else ScheduleState.ACTIVE
             await self._store.change(queue, name, record.stamp, state=state, due_ms=due_ms)
 
-    async def settle(self, queue: str, name: str) -> None:
-        """Take steps 3 to 5 of what is moving to `queue`; where nothing is, nothing happens."""
+    async def settle(self, queue: str, name: str) -> bool:
+        """Take steps 3 to 5 of what is moving to `queue`; where nothing is, nothing happens.
+
+        Returns:
+            False: the list says that the schedule is here, and it is not: step 2 is undone.
+        """
         while True:
-            places = await self._store.places(name)
             now_ms, record = await self._store.read(queue, name)
-            if record is None:
-                return
-            if places[:1] != (queue,):
+            places = await self._store.places(name)
+            if record is None or record.state == Phase.RETIRED:
+                return places.queues[:1] != (queue,)
+            if places.queues[:1] != (queue,):
                 if record.state != Phase.MOVING or await self._store.remove(queue, record):
-                    return  # somebody moved it on, or deleted it, after this began
-                continue
-            retired = [(place, await self._retire(place, name)) for place in places[1:]]
-            sources = [source for _, source in retired if source]
-            if record.state == Phase.MOVING and not await self._activate(record, sources, now_ms):
-                continue
-            gone = [await self._store.remove(place, source) for place, source in retired if source]
-            if all(gone) and await self._store.place(name, places, (queue,)):
-                return
+                    return True  # somebody moved it on, or deleted it, after this began
+            elif record.state != Phase.MOVING and places.queues == (queue,):
+                return True
+            # who read the list before this schedule was here is told so, and reads it again
+            elif renewed := await self._store.place(name, places, places.queues):
+                await self._take_over(record, renewed, now_ms)
+
+    async def _take_over(self, record: Record, places: Places, now_ms: int) -> None:
+        """Take steps 3 to 5, as far as nobody else has changed something meanwhile."""
+        queue, *others = places.queues
+        retired = [(other, await self._retire(other, record.name)) for other in others]
+        sources = [source for _, source in retired if source]
+        if record.state == Phase.MOVING and not await self._activate(record, sources, now_ms):
+            return
+        gone = [await self._store.remove(other, source) for other, source in retired if source]
+        if all(gone):
+            await self._store.place(record.name, places, (queue,))
 
     async def _find(self, name: str) -> tuple[str, Record, int] | None:
         """The queue of a schedule, the schedule, and Redis' time in milliseconds."""
-        for place in await self._store.places(name):
+        for place in (await self._store.places(name)).queues:
             now_ms, record = await self._store.read(place, name)
             if record is not None and record.state != Phase.RETIRED:
                 return place, record, now_ms

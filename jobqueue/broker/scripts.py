@@ -197,8 +197,8 @@ def presence(limit: int, /) -> None:
 
 
 @Script
-def place_schedule(name: str, expected: str, queues: str, /) -> None:
-    """Write in which queues a schedule may be; its key is the namespace's list, not a meta."""
+def place_schedule(name: str, expected: bytes, written: str, /) -> None:
+    """Write where a schedule may be; its key is the namespace's list, not a queue's meta."""
 
 
 @Script
@@ -216,6 +216,7 @@ def set_schedule(  # noqa: PLR0917 - in the order of the script's ARGV
     name: str,
     expected: bytes,
     version: int,
+    revision: str,
     state: str,
     slot: Argument,
     definition: bytes,

@@ -8,11 +8,11 @@ local due_key = key('schedule_due')
 local definitions_key = key('schedules')
 local function standing_key(name) return key('schedule:' .. name) end
 
--- What tells whether a schedule was changed, or has fired, since it was read.
+-- What tells whether a schedule was changed, or has fired, since it was read: each change gives
+-- it a revision that it never had before.
 local function stamp_of(name)
-  local standing = redis.call('HMGET', standing_key(name), 'digest', 'state')
-  local due = redis.call('ZSCORE', due_key, name)
-  return (standing[1] or '') .. ' ' .. (standing[2] or '') .. ' ' .. (due or '')
+  return (redis.call('HGET', standing_key(name), 'revision') or '') .. ' '
+    .. (redis.call('ZSCORE', due_key, name) or '')
 end
 
 -- A schedule whole: name, definition, stamp, next slot (or ''), fields of its standing; false where
