@@ -6,8 +6,9 @@ from collections.abc import AsyncIterator
 import pytest
 
 from jobqueue.broker.broker import Broker, Connections, Consumer
+from jobqueue.broker.firing import Fired
 from jobqueue.model import Priority, State
-from jobqueue.schedule import CATCH_UP, Missed, ScheduleState, job_at
+from jobqueue.schedule import CATCH_UP, Missed, ScheduleState, Step, job_at
 from jobqueue.settings import RetentionSettings
 from jobqueue.timing import Timing
 
@@ -127,14 +128,46 @@ async def test_after_its_end_a_schedule_is_finished(rig: Rig) -> None:
 
 async def test_jitter_delays_the_job(rig: Rig) -> None:
     """The job of a slot is there at the slot, and starts up to the jitter later."""
-    await rig.put(jitter=7200.0, name=NAME)
-    job_id = await rig.fire_latest()
-    job = await rig.broker.get(job_id)
+    slot = rig.latest_slot()
+    start, spread = max(
+        (job_at(each, slot).run_at_ms, each)
+        for each in (schedule(name=f"s{number}", jitter=86_400.0) for number in range(20))
+    )
+    await rig.broker.schedules.put(spread)
+    make_due(rig.client, rig.namespace, slot, spread.name)
+    await rig.fire()
+    job = await rig.broker.get(job_at(spread, slot).id)
     assert job is not None
-    if job.run_at_ms is None:
-        assert job.state is State.QUEUED
-    else:
-        assert job.run_at_ms == job_at(schedule(jitter=7200.0), job.created_at_ms).run_at_ms
+    assert (job.state, job.run_at_ms) == (State.SCHEDULED, start)
+
+
+async def test_a_clock_that_goes_back_after_the_read_fires_nothing(rig: Rig) -> None:
+    """The slot is checked at the moment it fires, with the time of that moment."""
+    await rig.put()
+    slot = rig.latest_slot() + HOUR
+    make_due(rig.client, rig.namespace, slot)
+    _, record = await rig.broker.schedules._store.read(QUEUE, NAME)
+    assert record is not None
+    step = Step(slot, fires=True, next_ms=slot + HOUR)
+    taken = await rig.broker._firing._take(QUEUE, record.digest, record.schedule(), step)
+    assert taken is Fired.CHANGED
+    assert await counts(rig.broker) == {}
+
+
+async def test_what_was_replaced_after_the_read_does_not_fire(rig: Rig) -> None:
+    """A job is made of the definition that counts at its moment, never of an older one."""
+    await rig.put(payload=b"1")
+    slot = rig.outage(1)
+    _, old = await rig.broker.schedules._store.read(QUEUE, NAME)
+    assert old is not None
+    await rig.put(payload=b"2")
+    step = Step(slot, fires=True, next_ms=slot + HOUR)
+    taken = await rig.broker._firing._take(QUEUE, old.digest, old.schedule(), step)
+    assert taken is Fired.CHANGED
+    await rig.fire()
+    job = await rig.broker.get(job_at(schedule(), slot).id)
+    assert job is not None
+    assert job.payload == b"2"
 
 
 async def test_an_idle_worker_gets_the_job_at_once(rig: Rig, consumer: Consumer) -> None:

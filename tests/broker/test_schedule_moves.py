@@ -173,3 +173,18 @@ async def test_of_several_who_move_it_one_wins(rig: Rig, brokers: list[Broker]) 
         info = await info_of(rig.broker)
         assert (info.schedule.queue, info.state) == (home, ScheduleState.ACTIVE)
         assert rig.client.hget(f"{rig.namespace}:schedules", NAME).split()[1:] == [home]
+
+
+async def test_a_delete_beside_moves_leaves_one_or_none(rig: Rig, brokers: list[Broker]) -> None:
+    """What the list of schedules says is what fires, also when some put and some delete."""
+    for number in range(15):
+        calls: list[Any] = [
+            each.schedules.put(schedule(queue=QUEUES[(index + number) % 3]))
+            for index, each in enumerate(brokers)
+        ]
+        calls += [each.schedules.delete(NAME) for each in brokers[:2]]
+        calls += [each.fire_due(queue) for each in brokers for queue in QUEUES]
+        await asyncio.gather(*calls)
+        listed = await rig.broker.schedules.read_all()
+        assert [info.schedule.queue for info in listed] == homes(rig)
+        assert len(listed) <= 1

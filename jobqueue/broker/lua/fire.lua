@@ -15,12 +15,10 @@ local limit = ARGV[9]
 local control = ARGV[10]
 local keep = ARGV[11]
 
-local standing = redis.call('HMGET', standing_key(name), 'digest', 'state', 'last_job', 'fired')
-local due = redis.call('ZSCORE', due_key, name)
-if standing[1] ~= digest or standing[2] ~= 'active' or due ~= slot or tonumber(slot) > now then
-  return 'changed'
-end
-local before = standing[3] and read_for_cancel(standing[3]) or 'not_found'
+local standing = redis.call('HMGET', standing_key(name), 'digest', 'last_job', 'fired')
+local due = redis.call('ZSCORE', due_key, name) -- there only where the schedule is active
+if standing[1] ~= digest or due ~= slot or tonumber(slot) > now then return 'changed' end
+local before = standing[2] and read_for_cancel(standing[2]) or 'not_found'
 local ended = before == 'not_found' or before == 'completed' or before == 'dead'
   or before == 'cancelled'
 local fires = job ~= '' and (ended or overlap ~= 'skip')
@@ -29,10 +27,10 @@ local fires = job ~= '' and (ended or overlap ~= 'skip')
 if fires then accept_all({job, spec, '0', run_at}) end
 local cancelled
 if fires and not ended and overlap == 'replace' then
-  cancelled = cancel_job(standing[3], before, control)
+  cancelled = cancel_job(standing[2], before, control)
   finish_all({cancelled = tonumber(keep)})
 end
-local fired = tonumber(standing[4] or 0) + (fires and 1 or 0)
+local fired = tonumber(standing[3] or 0) + (fires and 1 or 0)
 redis.call('HSET', standing_key(name), 'last_slot', slot, 'fired', fired)
 if fires then redis.call('HSET', standing_key(name), 'last_job', job) end
 if following == '' or (limit ~= '' and fired >= tonumber(limit)) then
