@@ -13,6 +13,7 @@ from jobqueue.errors import (
     JobNotFound,
     JobqueueError,
     PayloadTooLarge,
+    ScheduleNotFound,
     Snooze,
     Unavailable,
     UnknownType,
@@ -23,6 +24,7 @@ from jobqueue.retry import Backoff, Retry
 
 if TYPE_CHECKING:
     from jobqueue.app import JobHandle, JobQueue
+    from jobqueue.schedule import Missed, Overlap, Schedule, ScheduleInfo, ScheduleState
     from jobqueue.settings import Settings
 
 __all__ = [
@@ -38,9 +40,15 @@ __all__ = [
     "JobNotFound",
     "JobQueue",
     "JobqueueError",
+    "Missed",
+    "Overlap",
     "PayloadTooLarge",
     "Priority",
     "Retry",
+    "Schedule",
+    "ScheduleInfo",
+    "ScheduleNotFound",
+    "ScheduleState",
     "Settings",
     "Snooze",
     "State",
@@ -52,6 +60,11 @@ __all__ = [
 _LOADED_ON_USE = {
     "JobHandle": "jobqueue.app",
     "JobQueue": "jobqueue.app",
+    "Missed": "jobqueue.schedule",
+    "Overlap": "jobqueue.schedule",
+    "Schedule": "jobqueue.schedule",
+    "ScheduleInfo": "jobqueue.schedule",
+    "ScheduleState": "jobqueue.schedule",
     "Settings": "jobqueue.settings",
 }
 """They need Redis' client and pydantic: half a second that clients of the HTTP API, and

@@ -13,6 +13,7 @@
     ├── MethodNotAllowed      405  method_not_allowed
     ├── UnsupportedMediaType  415  unsupported_media_type
     ├── JobNotFound           404  job_not_found
+    ├── ScheduleNotFound      404  schedule_not_found
     ├── Conflict              409
     │   ├── IdempotencyConflict 409 idempotency_conflict
     │   ├── NotMovable        409  not_movable
@@ -150,6 +151,13 @@ class JobNotFound(JobqueueError):
     """No job has this id, or its retention is over."""
 
     code = "job_not_found"
+    status = 404
+
+
+class ScheduleNotFound(JobqueueError):
+    """No schedule has this name."""
+
+    code = "schedule_not_found"
     status = 404
 
 

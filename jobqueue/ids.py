@@ -5,6 +5,7 @@ bits in Crockford's base 32. Ids made within one millisecond by one process coun
 upwards, so that the order of a bulk submit is the order of its ids.
 """
 
+import hashlib
 import os
 import re
 import time
@@ -47,6 +48,12 @@ new_ulid = _UlidFactory()
 def new_job_id(queue: str) -> str:
     """A fresh id for a job of `queue`."""
     return f"{queue}-{new_ulid()}"
+
+
+def derived_ulid(milliseconds: int, seed: str) -> str:
+    """The ULID of a time whose random part follows from `seed` and the time."""
+    digest = hashlib.sha256(f"{seed} {milliseconds}".encode()).digest()
+    return _base32(milliseconds, 5) + _base32(int.from_bytes(digest[:10]), 8)
 
 
 def split_job_id(job_id: str) -> tuple[str, str] | None:

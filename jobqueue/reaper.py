@@ -1,4 +1,4 @@
-"""The reaper: takes back what workers lost, wakes what is due, removes what is too old.
+"""The reaper: takes back what workers lost, wakes what is due, fires schedules, removes old jobs.
 
 A pass a second over every queue. Any number of reapers may run: every step is an atomic
 script of the broker, so none of them leads.
@@ -17,7 +17,13 @@ from typing_extensions import override
 
 from jobqueue.broker.broker import Broker, ReapReport
 from jobqueue.errors import Unavailable
-from jobqueue.metrics import JOBS_FINISHED, LEASES_RECOVERED, OTHER, queue_label
+from jobqueue.metrics import (
+    JOBS_ENQUEUED,
+    JOBS_FINISHED,
+    LEASES_RECOVERED,
+    OTHER,
+    queue_label,
+)
 from jobqueue.model import QueueStats, State
 from jobqueue.outage import Outage
 
@@ -122,10 +128,25 @@ class Reaper:
         queues = await self._broker.queues()
         for first in range(0, len(queues), QUEUES_AT_ONCE):
             some = queues[first : first + QUEUES_AT_ONCE]
-            ends = await asyncio.gather(*map(self._reap_queue, some), return_exceptions=True)
+            ends = await asyncio.gather(*map(self._pass_over, some), return_exceptions=True)
             for end in ends:
                 if end:
                     raise end
+
+    async def _pass_over(self, queue: str) -> None:
+        await self._fire(queue)
+        await self._reap_queue(queue)
+
+    async def _fire(self, queue: str) -> None:
+        label = queue_label(queue)
+        for _ in range(MAX_STEPS):
+            report = await self._broker.fire_due(queue)
+            for job_type in report.fired:
+                JOBS_ENQUEUED.labels(label, job_type).inc()
+            for job_type in report.cancelled:
+                JOBS_FINISHED.labels(label, job_type, State.CANCELLED.value).inc()
+            if not report.more:
+                return
 
     async def _reap_queue(self, queue: str) -> None:
         for _ in range(MAX_STEPS):

@@ -9,6 +9,7 @@ from jobqueue.app.catalog import Catalog
 from jobqueue.app.contents import Contents
 from jobqueue.app.listing import JobFilter, list_jobs
 from jobqueue.app.requests import JobRequest
+from jobqueue.app.schedules import Schedules
 from jobqueue.app.submission import Submitter
 from jobqueue.broker.broker import Broker, Event
 from jobqueue.errors import (
@@ -45,6 +46,9 @@ class Jobs:
 
     The payload and the result of a job are as Redis has them, large ones as references, until
     `fetch` or `result` has got them.
+
+    Attributes:
+        schedules: jobs that are made again and again.
     """
 
     def __init__(
@@ -55,6 +59,7 @@ class Jobs:
         self._contents = contents
         self._catalog = Catalog(broker, registry)
         self._submitter = Submitter(broker, self._catalog, limits, contents)
+        self.schedules = Schedules(broker, self._submitter)
 
     async def submit(
         self,

@@ -9,14 +9,17 @@ from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 import msgspec
 import structlog
+from typing_extensions import override
 
+from jobqueue.app.arguments import request_of
 from jobqueue.app.bulk import BulkErrors
 from jobqueue.app.contents import Contents, OpenStorage
 from jobqueue.app.handlers import HandlerFunction, read_signature
 from jobqueue.app.handles import JobHandle
 from jobqueue.app.jobs import Jobs
 from jobqueue.app.opening import LazyStorage, open_broker
-from jobqueue.app.requests import JobRequest, request_from
+from jobqueue.app.requests import JobRequest
+from jobqueue.app.scheduling import Scheduling
 from jobqueue.broker.broker import Broker
 from jobqueue.config import load_settings
 from jobqueue.errors import InvalidRequest
@@ -33,7 +36,7 @@ Function = TypeVar("Function", bound=HandlerFunction)
 log = structlog.get_logger(__name__)
 
 
-class JobQueue:
+class JobQueue(Scheduling):
     """Job types of a program, and the way to submit jobs.
 
         app = JobQueue()
@@ -207,7 +210,7 @@ class JobQueue:
             StorageUnavailable: the storage cannot take its large payload: it was not taken.
             Unavailable: Redis cannot take it now; whether it was taken may be unknown.
         """
-        request = _request(
+        request = request_of(
             {
                 "type": type,
                 "payload": payload,
@@ -251,7 +254,7 @@ class JobQueue:
         wrong = BulkErrors()
         for index, fields in enumerate(jobs):
             try:
-                requests.append(_request(fields))
+                requests.append(request_of(fields))
             except InvalidRequest as error:
                 wrong.add(index, error)
         wrong.raise_any()
@@ -270,6 +273,7 @@ class JobQueue:
         parse = self._results.get(job.type, msgspec.json.decode)
         return None if job.result is None else parse(job.result)
 
+    @override
     def _opened(self) -> Jobs:
         if self._jobs is None:
             raise RuntimeError("the queue is not open: use it inside `async with app:`")
@@ -282,19 +286,3 @@ class JobQueue:
         for warning in warnings:
             log.warning("settings", warning=warning)
         return settings
-
-
-def _request(fields: Mapping[str, Any]) -> JobRequest:
-    """A request out of `enqueue`'s arguments."""
-    values = dict(fields)
-    if (unique_key := values.pop("unique_key", None)) is not None:
-        values["unique"] = {"key": unique_key}
-    if isinstance(backoff := values.get("backoff"), Backoff):
-        values["backoff"] = msgspec.structs.asdict(backoff)
-    if isinstance(unique := values.get("unique"), Unique):
-        values["unique"] = msgspec.structs.asdict(unique)
-    values["depends_on"] = [
-        msgspec.structs.asdict(parent) if isinstance(parent, Parent) else parent
-        for parent in values.get("depends_on", ())
-    ]
-    return request_from(values)

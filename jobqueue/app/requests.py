@@ -3,7 +3,7 @@
 import hashlib
 from collections.abc import Mapping
 from datetime import datetime
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, TypeVar
 
 import msgspec
 from msgspec import Meta
@@ -106,6 +106,8 @@ class JobRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_onl
 
 decode_request = Decoder(JobRequest)
 
+Model = TypeVar("Model", bound=msgspec.Struct)
+
 
 def check_key(key: str, name: str) -> str:
     """An idempotency key that came in a header called `name`.
@@ -121,7 +123,17 @@ def check_key(key: str, name: str) -> str:
 
 
 def request_from(fields: Mapping[str, Any]) -> JobRequest:
+    """A job's request out of Python values, see `model_from`."""
+    return model_from(fields, JobRequest, what="job")
+
+
+def model_from(fields: Mapping[str, Any], model: type[Model], *, what: str) -> Model:
     """A request out of Python values, checked as one over HTTP is.
+
+    Args:
+        fields: the values by name.
+        model: the kind of request.
+        what: what it asks for, for messages.
 
     Raises:
         InvalidRequest: names each wrong field.
@@ -135,10 +147,10 @@ def request_from(fields: Mapping[str, Any]) -> JobRequest:
             except (TypeError, ValueError, RecursionError) as error:
                 errors.append(FieldError(f"/{name}", f"cannot be written as JSON: {error}"))
     if errors:
-        raise InvalidRequest("the job is wrong", tuple(errors))
+        raise InvalidRequest(f"the {what} is wrong", tuple(errors))
     try:
-        return msgspec.convert(values, JobRequest)
+        return msgspec.convert(values, model)
     except msgspec.ValidationError:
         raise InvalidRequest(
-            "the job is wrong", explain(values, JobRequest, msgspec.convert)
+            f"the {what} is wrong", explain(values, model, msgspec.convert)
         ) from None

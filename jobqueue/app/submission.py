@@ -84,7 +84,7 @@ class Submitter:
             NotDurable: it is accepted, but maybe not as safe as asked.
             Unavailable: Redis, or the storage of a large payload, cannot take it now.
         """
-        job = await self._prepare(request, payload_path)
+        job = await self.prepare(request, payload_path)
         stored = await self._contents.keep_payload(job)
         accepted = await self._broker.enqueue(stored, durability=durability)
         if accepted.stands_for:
@@ -113,7 +113,7 @@ class Submitter:
             if index % CHECKED_AT_ONCE == 0:
                 await asyncio.sleep(0)
             try:
-                jobs.append(await self._prepare(request, "/payload"))
+                jobs.append(await self.prepare(request, "/payload"))
             except InvalidRequest as error:
                 wrong.add(index, error)
             except PayloadTooLarge as error:
@@ -128,7 +128,8 @@ class Submitter:
                 self._count(job)
         return accepted
 
-    async def _prepare(self, request: JobRequest, payload_path: str) -> NewJob:
+    async def prepare(self, request: JobRequest, payload_path: str) -> NewJob:
+        """A checked job; raises as `submit` does."""
         job_type = await self._catalog.find(request.type)
         payload = bytes(request.payload)
         if len(payload) > self._limits.payload:

@@ -11,6 +11,7 @@ from jobqueue.broker.consumer import BLOCK_SLACK, Claim, Consumer, Lease
 from jobqueue.broker.deployment import deployment_of
 from jobqueue.broker.durability import WAIT_MS, Confirmation
 from jobqueue.broker.events import Event, Events
+from jobqueue.broker.firing import FireReport, Firing
 from jobqueue.broker.keys import SCHEMA_VERSION, Keys
 from jobqueue.broker.leases import LeaseRenewer, Renewal
 from jobqueue.broker.listing import Filter, Lister
@@ -18,6 +19,8 @@ from jobqueue.broker.operator import Operator
 from jobqueue.broker.producer import Producer
 from jobqueue.broker.reader import Reader, Standing
 from jobqueue.broker.reaping import Reaping, ReapReport
+from jobqueue.broker.schedule_store import ScheduleStore
+from jobqueue.broker.schedules import Schedules
 from jobqueue.model import (
     Accepted,
     CancelResult,
@@ -53,6 +56,7 @@ class Broker:
 
     Attributes:
         operator: what operators do beyond cancel and retry.
+        schedules: jobs that are made again and again.
     """
 
     def __init__(
@@ -69,6 +73,8 @@ class Broker:
         self._lister = Lister(self._channel, keys, self._reader)
         self._reaping = Reaping(self._channel, keys, retention)
         self.operator = Operator(self._channel, keys, retention)
+        self.schedules = Schedules(ScheduleStore(self._channel, keys))
+        self._firing = Firing(self._channel, keys, retention, self.schedules)
         self._events = Events(connections.address, keys)
 
     async def close(self) -> None:
@@ -220,6 +226,10 @@ class Broker:
         """One bounded pass over a queue; see `reaping`."""
         return await self._reaping.reap(queue, lease=lease)
 
+    async def fire_due(self, queue: str) -> FireReport:
+        """Make the jobs of a queue's schedules that are due; see `firing`."""
+        return await self._firing.fire_due(queue)
+
     async def reaper_beat_age(self, queue: str) -> float | None:
         """Seconds since any reaper passed over a queue; None: never."""
         return await self._reaping.beat_age(queue)
@@ -231,6 +241,7 @@ __all__ = [
     "Connections",
     "Consumer",
     "Event",
+    "FireReport",
     "Lease",
     "ReapReport",
     "Renewal",

@@ -13,6 +13,7 @@ class Keys:
     def __init__(self, namespace: str) -> None:
         self.queues = f"{namespace}:queues"
         self.types = f"{namespace}:types"
+        self.schedules = f"{namespace}:schedules"
         self.control = f"{namespace}:control"
         self.deployment = f"{namespace}:deployment"
         self._namespace = namespace

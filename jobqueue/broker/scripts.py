@@ -4,61 +4,11 @@ A stub's parameters are the script's `ARGV` in order, so a script and its caller
 drift apart: a mismatch stops the import.
 """
 
-import inspect
-from collections.abc import Callable, Iterable
-from typing import Generic, ParamSpec, cast
+from collections.abc import Iterable
 
-from jobqueue.broker.lua import ScriptSource
+from jobqueue.broker.script import Argument, Script, ScriptCall
 
-P = ParamSpec("P")
-
-Argument = str | bytes | int
-
-
-class ScriptCall:
-    """One call of a script, ready to be sent."""
-
-    __slots__ = ("arguments", "meta", "source")
-
-    def __init__(
-        self, source: ScriptSource, meta: str | bytes, arguments: tuple[Argument, ...]
-    ) -> None:
-        self.source = source
-        self.meta = meta
-        self.arguments = arguments
-
-    def command(self) -> tuple[Argument, ...]:
-        """The call by the script's digest."""
-        return ("EVALSHA", self.source.sha, 1, self.meta, *self.arguments)
-
-    def command_with_text(self) -> tuple[Argument, ...]:
-        """The call for a server that does not have the script."""
-        return ("EVAL", self.source.text, 1, self.meta, *self.arguments)
-
-
-class Script(Generic[P]):
-    """A script that is called with the parameters of its stub, after the queue's meta key."""
-
-    def __init__(self, stub: Callable[P, None]) -> None:
-        self.source = ScriptSource(stub.__name__)
-        _check(self.source, stub)
-
-    def __call__(self, meta: str, *args: P.args, **kwargs: P.kwargs) -> ScriptCall:
-        """A call for the queue of `meta`; the last argument may repeat a group."""
-        if kwargs:
-            raise TypeError("script arguments are positional")
-        fixed = cast("tuple[Argument, ...]", args)
-        if self.source.rest:
-            rest = cast("Iterable[Argument]", fixed[-1])
-            return ScriptCall(self.source, meta, (*fixed[:-1], *rest))
-        return ScriptCall(self.source, meta, fixed)
-
-
-def _check(source: ScriptSource, stub: Callable[..., None]) -> None:
-    names = tuple(inspect.signature(stub).parameters)
-    expected = source.parameters + (("rest",) if source.rest else ())
-    if names != expected:
-        raise TypeError(f"{source.name}.lua takes {expected}, its stub says {names}")
+__all__ = ["Argument", "ScriptCall"]
 
 
 @Script
@@ -246,3 +196,58 @@ def stats() -> None:
 @Script
 def presence(limit: int, /) -> None:
     """Read what the workers say of themselves."""
+
+
+@Script
+def place_schedule(name: str, expected: bytes, written: str, /) -> None:
+    """Write where a schedule may be; its key is the namespace's list, not a queue's meta."""
+
+
+@Script
+def read_schedules(rest: Iterable[Argument], /) -> None:
+    """Read up to 100 schedules by name."""
+
+
+@Script
+def due_schedules(limit: int, /) -> None:
+    """Read schedules that are due."""
+
+
+@Script
+def set_schedule(  # noqa: PLR0917 - in the order of the script's ARGV
+    name: str,
+    expected: bytes,
+    version: int,
+    revision: str,
+    state: str,
+    slot: Argument,
+    definition: bytes,
+    digest: str,
+    rest: Iterable[Argument],
+    /,
+) -> None:
+    """Change a schedule that stands as expected: field, value each."""
+
+
+@Script
+def remove_schedule(name: str, expected: bytes, /) -> None:
+    """Remove a schedule that stands as expected."""
+
+
+@Script
+def fire(  # noqa: PLR0917 - in the order of the script's ARGV
+    name: str,
+    digest: str,
+    slot: int,
+    following: Argument,
+    job: str,
+    spec: bytes,
+    run_at: int,
+    extras: bytes,
+    overlap: str,
+    limit: Argument,
+    control: str,
+    retention: str,
+    /,
+) -> None:
+    """Do what a schedule says at a slot."""

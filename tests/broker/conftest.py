@@ -13,6 +13,7 @@ from tests.support.redis import RedisClient, redis_server
 
 from .helpers import QUEUE, prefix_of
 from .invariants import violations
+from .schedule_rig import Rig
 
 
 @pytest.fixture(scope="session")
@@ -48,3 +49,9 @@ async def broker(redis_url: str, namespace: str, client: RedisClient) -> AsyncIt
 async def consumer(broker: Broker) -> Consumer:
     """A worker's hold on the queue of the tests."""
     return await broker.consumer(QUEUE, worker_id="w1", lease=15)
+
+
+@pytest.fixture
+def rig(broker: Broker, client: RedisClient, namespace: str) -> Rig:
+    """A schedule on the tests' Redis."""
+    return Rig(broker, client, namespace)

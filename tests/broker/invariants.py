@@ -179,6 +179,7 @@ def _leaks(queue: Snapshot) -> Iterator[str]:
         owned = owner in queue.specs
         owned |= owner in {"inbox", "group"} and bool(queue.entries.get(name))
         owned |= owner == "batch" and rest in queue.items("intake")
+        owned |= owner == "schedule" and rest in queue.hash("schedules")
         owned |= owner in {"unique", "key"}  # rules of their own know more
         if not owned and queue.client.ttl(queue.prefix + name) == -1:
             yield f"{name} has neither owner nor end"

@@ -1,0 +1,26 @@
+"""`enqueue`'s arguments as a request."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import msgspec
+
+from jobqueue.app.requests import JobRequest, request_from
+from jobqueue.model import Parent, Unique
+from jobqueue.retry import Backoff
+
+
+def request_of(fields: Mapping[str, Any]) -> JobRequest:
+    """A request out of `enqueue`'s arguments."""
+    values = dict(fields)
+    if (unique_key := values.pop("unique_key", None)) is not None:
+        values["unique"] = {"key": unique_key}
+    if isinstance(backoff := values.get("backoff"), Backoff):
+        values["backoff"] = msgspec.structs.asdict(backoff)
+    if isinstance(unique := values.get("unique"), Unique):
+        values["unique"] = msgspec.structs.asdict(unique)
+    values["depends_on"] = [
+        msgspec.structs.asdict(parent) if isinstance(parent, Parent) else parent
+        for parent in values.get("depends_on", ())
+    ]
+    return request_from(values)
