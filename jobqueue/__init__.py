@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 from jobqueue.context import JobContext
 from jobqueue.errors import (
     AlreadyFinished,
+    Cancelled,
     FieldError,
     InvalidRequest,
     JobCancelled,
@@ -13,13 +14,14 @@ from jobqueue.errors import (
     JobNotFound,
     JobqueueError,
     PayloadTooLarge,
+    RateLimited,
     Snooze,
     Unavailable,
     UnknownType,
     Unrecoverable,
 )
 from jobqueue.model import Job, Priority, State
-from jobqueue.retry import Backoff, Retry
+from jobqueue.retry import Backoff, BackoffFunction, Retry
 
 if TYPE_CHECKING:
     from jobqueue.app import JobHandle, JobQueue
@@ -28,6 +30,8 @@ if TYPE_CHECKING:
 __all__ = [
     "AlreadyFinished",
     "Backoff",
+    "BackoffFunction",
+    "Cancelled",
     "FieldError",
     "InvalidRequest",
     "Job",
@@ -40,6 +44,7 @@ __all__ = [
     "JobqueueError",
     "PayloadTooLarge",
     "Priority",
+    "RateLimited",
     "Retry",
     "Settings",
     "Snooze",

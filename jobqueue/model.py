@@ -141,6 +141,8 @@ class Outcome(StrEnum):
     COMPLETED = "completed"
     RETRY = "retry"
     SNOOZE = "snooze"
+    RATE_LIMITED = "rate_limited"
+    """As snooze, and the queue is left alone meanwhile: what its jobs need is at its limit."""
     RETURNED = "returned"
     """Handed back unspent (shutdown): first in its lane, at once."""
     DEAD = "dead"
@@ -151,7 +153,7 @@ class Verdict(msgspec.Struct, frozen=True):
     """What a worker says about a delivery.
 
     Attributes:
-        delay_ms: wait before the next attempt (retry, snooze).
+        delay_ms: wait before the next attempt (retry, snooze, rate_limited).
         result: JSON of the handler's return value (completed).
         failure: what went wrong (retry, dead).
         reason: one stable word for a dead or cancelled job, e.g. `template_error`.

@@ -14,12 +14,15 @@ def test_exports_what_users_need() -> None:
     """A program defines, submits and follows jobs with names of the package alone."""
     assert {
         "Backoff",
+        "BackoffFunction",
+        "Cancelled",
         "InvalidRequest",
         "JobCancelled",
         "JobContext",
         "JobFailed",
         "JobHandle",
         "JobQueue",
+        "RateLimited",
         "Retry",
         "Snooze",
         "Unrecoverable",

@@ -31,6 +31,7 @@ local OUTCOMES = {
     schedule(id, now + ARGV[at + 3], worker, ARGV[at + 6])
   end,
   snooze = function(id, at) schedule(id, now + ARGV[at + 3], worker) end,
+  rate_limited = function(id, at) schedule(id, now + ARGV[at + 3], worker) end,
   returned = function(id, _, lane)
     redis.call('HDEL', status_key(id), 'deliveries', 'crashes', 'progress')
     requeue(id, lane, worker)
@@ -39,7 +40,10 @@ local OUTCOMES = {
     spend_attempt(id, ARGV[at + 5])
     end_run(id, 'dead', worker, ARGV[at + 6], 'reason', ARGV[at + 7])
   end,
-  cancelled = function(id) end_run(id, 'cancelled', worker, nil, 'reason', 'cancelled') end,
+  cancelled = function(id, at)
+    local reason = ARGV[at + 2] == 'cancelled' and ARGV[at + 7] or 'cancelled'
+    end_run(id, 'cancelled', worker, nil, 'reason', reason)
+  end,
 }
 
 -- A job that somebody cancelled ends cancelled, unless it was completed all the same.
@@ -54,9 +58,10 @@ local function apply(id, at, status)
   return cancelled and 'cancelled' or 'ok'
 end
 
+local DELAYS = {retry = true, snooze = true, rate_limited = true}
 local states, delays = {}, false
 for i = 5, #ARGV, 8 do
-  delays = delays or ARGV[i + 2] == 'retry' or ARGV[i + 2] == 'snooze'
+  delays = delays or DELAYS[ARGV[i + 2]]
   states[#states + 1] = redis.call('HMGET', status_key(ARGV[i]), 'state', 'token', 'cancel', 'lane')
 end
 local function first_due() return redis.call('ZRANGE', key('scheduled'), 0, 0, 'WITHSCORES') end
