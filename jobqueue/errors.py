@@ -12,6 +12,7 @@
     ├── MethodNotAllowed      405  method_not_allowed
     ├── UnsupportedMediaType  415  unsupported_media_type
     ├── JobNotFound           404  job_not_found
+    ├── WorkerNotFound        404  worker_not_found
     ├── Conflict              409
     │   ├── AlreadyFinished   409  already_finished
     │   ├── NotRetryable      409  not_retryable
@@ -28,25 +29,18 @@
     ├── ServerUnreachable          exit 3
     └── UnexpectedAnswer           exit 3
 
-What a handler raises to choose its job's outcome:
-
-    JobOutcome
-    ├── Unrecoverable              dead at once, nothing to retry
-    ├── Cancelled                  cancelled, nobody needs it any more
-    ├── Snooze                     again later, the attempt is not spent
-    └── RateLimited                as Snooze, and its queue is left alone till then
-
-Any other exception of a handler is a failed attempt and is retried.
+What a handler raises to choose its job's outcome is in `outcomes`, and can be had from here.
 """
 
-import math
 from typing import ClassVar
 
 import msgspec
 
-MAX_WAIT = 10 * 365 * 86400.0
-"""Longest delay in seconds that a handler may ask for: ten years, far below where arithmetic with
-milliseconds gets inexact."""
+from jobqueue.outcomes import Cancelled as Cancelled
+from jobqueue.outcomes import JobOutcome as JobOutcome
+from jobqueue.outcomes import RateLimited as RateLimited
+from jobqueue.outcomes import Snooze as Snooze
+from jobqueue.outcomes import Unrecoverable as Unrecoverable
 
 
 class FieldError(msgspec.Struct, frozen=True):
@@ -142,6 +136,13 @@ class JobNotFound(JobqueueError):
     status = 404
 
 
+class WorkerNotFound(JobqueueError):
+    """No worker of this id beat lately."""
+
+    code = "worker_not_found"
+    status = 404
+
+
 class Conflict(JobqueueError):
     """The job's state does not allow what was asked."""
 
@@ -231,65 +232,3 @@ class UnexpectedAnswer(JobqueueError):
     """What answers at the service's URL does not answer as jobqueue does."""
 
     code = "unexpected_answer"
-
-
-class JobOutcome(Exception):
-    """Raised by a handler to choose how its attempt ends."""
-
-
-class Unrecoverable(JobOutcome):
-    """The job cannot succeed: dead at once, with this code as reason.
-
-    Args:
-        code: stable machine-readable reason, e.g. `template_error`.
-        message: what is wrong and what to do, for people.
-    """
-
-    def __init__(self, code: str, message: str) -> None:
-        super().__init__(message)
-        self.code = code
-
-
-class Cancelled(JobOutcome):
-    """The job is not needed any more: it ends cancelled.
-
-    Args:
-        reason: stable machine-readable word, e.g. `order_withdrawn`.
-    """
-
-    def __init__(self, reason: str = "cancelled") -> None:
-        super().__init__(f"cancelled: {reason}")
-        self.reason = reason
-
-
-class Snooze(JobOutcome):
-    """Run the job again after `delay` seconds; the attempt is not spent.
-
-    Raises:
-        ValueError: `delay` is no number of seconds; below 0 means at once.
-    """
-
-    def __init__(self, delay: float) -> None:
-        super().__init__(f"snoozed for {delay:g} s")
-        self.delay = _seconds(delay)
-
-
-class RateLimited(JobOutcome):
-    """A service that the handler needs takes no more calls for `delay` seconds.
-
-    The job runs again after them, the attempt is not spent, and until then this worker takes
-    no other job of the same queue.
-
-    Raises:
-        ValueError: `delay` is no number of seconds; below 0 means at once.
-    """
-
-    def __init__(self, delay: float) -> None:
-        super().__init__(f"rate limited for {delay:g} s")
-        self.delay = _seconds(delay)
-
-
-def _seconds(delay: float) -> float:
-    if not math.isfinite(delay) or delay > MAX_WAIT:
-        raise ValueError(f"a delay is 0 to {MAX_WAIT:.0f} seconds, not {delay!r}")
-    return max(float(delay), 0.0)

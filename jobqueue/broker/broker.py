@@ -9,11 +9,12 @@ from jobqueue.broker import scripts
 from jobqueue.broker.codec import ulid_of
 from jobqueue.broker.connections import Connections
 from jobqueue.broker.consumer import BLOCK_SLACK, Claim, Consumer, Lease
-from jobqueue.broker.events import Event, Events
+from jobqueue.broker.events import CancelOrder, Event, Events, LookOrder
 from jobqueue.broker.keys import SCHEMA_VERSION, Keys
 from jobqueue.broker.leases import LeaseRenewer, Renewal
 from jobqueue.broker.listing import Filter, Lister
 from jobqueue.broker.producer import Producer
+from jobqueue.broker.quieting import Quieting
 from jobqueue.broker.reader import Reader, Standing
 from jobqueue.broker.reaping import Reaping, ReapReport
 from jobqueue.broker.resend import resend
@@ -62,6 +63,7 @@ class Broker:
         self._producer = Producer(self._channel, keys)
         self._reader = Reader(self._channel, keys)
         self._lister = Lister(self._channel, keys, self._reader)
+        self._quieting = Quieting(self._channel, keys, self._reader)
         self._reaping = Reaping(self._channel, keys, retention)
         self._events = Events(connections.address, keys)
 
@@ -167,6 +169,14 @@ class Broker:
         call = scripts.retry(self._keys.meta(names[0]), ulid_of(job_id))
         return RetryResult((await self._channel.call(call)).decode())
 
+    async def quiet(self, worker_id: str) -> None:
+        """Let a worker claim nothing until `unquiet`; see `Quieting`."""
+        await self._quieting.quiet(worker_id)
+
+    async def unquiet(self, worker_id: str) -> None:
+        """Let a quiet worker claim again; see `Quieting`."""
+        await self._quieting.unquiet(worker_id)
+
     # Workers
 
     async def consumer(self, queue: str, *, worker_id: str, lease: float) -> Consumer:
@@ -183,11 +193,11 @@ class Broker:
             retention=self._retention,
         )
 
-    def cancellations(
+    def orders(
         self, on_subscribed: Callable[[], None] = lambda: None
-    ) -> AsyncGenerator[str, None]:
-        """Ids of running jobs that somebody just cancelled, any worker's; see `Events`."""
-        return self._events.cancellations(on_subscribed)
+    ) -> AsyncGenerator[CancelOrder | LookOrder, None]:
+        """What workers are told, any of them; see `Events`."""
+        return self._events.orders(on_subscribed)
 
     def lease_renewer(self, *, lease: float) -> LeaseRenewer:
         """For the thread that keeps leases alive."""
@@ -206,11 +216,13 @@ class Broker:
 
 __all__ = [
     "Broker",
+    "CancelOrder",
     "Claim",
     "Connections",
     "Consumer",
     "Event",
     "Lease",
+    "LookOrder",
     "ReapReport",
     "Renewal",
     "ServerInfo",

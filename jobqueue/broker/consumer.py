@@ -33,7 +33,7 @@ BLOCK_SLACK = 5.0
 """Seconds past its block after which a waiting connection counts as dead and is replaced."""
 
 PRESENCE_MS = 60_000
-"""How long a worker's own description outlives its last beat."""
+"""How long a worker's own description, and an operator's word to it, outlive its last beat."""
 
 
 class Claim(msgspec.Struct, frozen=True):
@@ -150,13 +150,18 @@ class Consumer:
         stale = await self._commands.call(scripts.report(self._meta, self._worker, arguments))
         return [f"{self._queue}-{ulid.decode()}" for ulid in stale]
 
-    async def beat(self, info: WorkerInfo) -> None:
-        """Say that this worker lives; every 5 s. `info` holds all pools of the process."""
+    async def beat(self, info: WorkerInfo) -> bool:
+        """Say that this worker lives; every 5 s. `info` holds all pools of the process.
+
+        Returns:
+            Whether an operator wants the worker to be quiet.
+        """
         text = msgspec.json.encode(info)
-        await asyncio.gather(
+        _, quiet = await asyncio.gather(
             self._commands.execute("SADD", self._queues, self._queue),
             self._commands.call(scripts.beat(self._meta, self._worker, text, PRESENCE_MS)),
         )
+        return bool(quiet)
 
     async def leave(self) -> None:
         """Hand back the inbox and sign off; after the last settle."""
@@ -192,6 +197,11 @@ class Consumer:
             more=bool(more),
             due_in=due_in / 1000 if due_in >= 0 else None,
         )
+
+
+def quiet_key(keys: Keys, queue: str, worker_id: str) -> str:
+    """The flag that keeps a worker from claiming in a queue; see beat.lua."""
+    return keys.of(queue, f"quiet:{worker_id}")
 
 
 def _read_settled(reply: list[bytes]) -> list[Settled]:

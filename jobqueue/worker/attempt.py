@@ -44,17 +44,28 @@ class Bench:
     """What all attempts of a pool share.
 
     Attributes:
+        started: told of each attempt whose handler is given its chance.
         end: takes each attempt once, with its verdict (None: there is nothing to say).
         stuck: told of each attempt that was given up while its handler still runs.
     """
 
-    __slots__ = ("deadlines", "end", "gate", "loop", "report", "result_limit", "stuck")
+    __slots__ = (
+        "deadlines",
+        "end",
+        "gate",
+        "loop",
+        "report",
+        "result_limit",
+        "started",
+        "stuck",
+    )
 
     def __init__(
         self,
         *,
         deadlines: "Deadlines",
         gate: "Gate",
+        started: Callable[[], None],
         end: "Callable[[Attempt, Verdict | None], None]",
         report: Callable[[str, Progress], None],
         stuck: "Callable[[Attempt], None]",
@@ -63,6 +74,7 @@ class Bench:
         self.loop = asyncio.get_running_loop()
         self.deadlines = deadlines
         self.gate = gate
+        self.started = started
         self.end = end
         self.report = report
         self.stuck = stuck
@@ -172,6 +184,7 @@ class Attempt:
         self._begun = True
         self.started_at = now = monotonic()
         self.deadline = deadline = now + self.timeout
+        bench.started()
         bench.deadlines.add(deadline, self)
         try:
             payload = self.type.parse(job.payload)

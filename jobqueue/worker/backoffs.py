@@ -2,8 +2,8 @@
 
 import structlog
 
-from jobqueue.errors import MAX_WAIT
 from jobqueue.model import ClaimedJob
+from jobqueue.outcomes import MAX_WAIT
 from jobqueue.retry import Backoff, BackoffFunction, Retry
 
 _log = structlog.get_logger(__name__)

@@ -75,6 +75,10 @@ class Fetcher:
         self._ask = True
         self._pool.changed.set()
 
+    def hand_back(self) -> None:
+        """Nothing may start here from now on: what was delivered goes back, and the alarm."""
+        self._must_claim()
+
     def overdue(self) -> str | None:
         """What hangs, if something does."""
         now = monotonic()

@@ -19,6 +19,7 @@ from jobqueue.worker.deadlines import Deadlines
 from jobqueue.worker.gate import Gate
 from jobqueue.worker.meters import Meters
 from jobqueue.worker.outbox import Outbox
+from jobqueue.worker.throttle import Throttle
 
 CRASHES_UNTIL_ALONE = 2
 """Crashes after which a job runs alone: the first may have been a neighbour's fault."""
@@ -48,6 +49,7 @@ class Pool:
         registry: Registry,
         limits: LimitSettings,
         gate: Gate,
+        throttle: Throttle,
         deadlines: Deadlines,
         report: Callable[[str, Progress], None],
         on_stuck: Callable[[], None],
@@ -63,10 +65,12 @@ class Pool:
         self._registry = registry
         self._default_retry = Retry(max_attempts=limits.max_attempts)
         self._gate = gate
+        self._throttle = throttle
         self._on_stuck = on_stuck
         self._bench = Bench(
             deadlines=deadlines,
             gate=gate,
+            started=throttle.started,
             end=self._end,
             report=report,
             stuck=self._give_up,
@@ -76,7 +80,9 @@ class Pool:
     @property
     def free(self) -> int:
         """Slots that a claim may fill now."""
-        return 0 if self.closed or self._gate.closed else self.slots - self._busy
+        if self.closed or self._gate.closed:
+            return 0
+        return min(self.slots - self._busy, self._throttle.room())
 
     @property
     def busy(self) -> int:
@@ -139,6 +145,7 @@ class Pool:
         attempt = Attempt(job, job_type, job_type.handler, self._bench)
         self.held[job.id] = attempt
         self._busy += 1
+        self._throttle.reserve()
         self._gate.enter()
         if job.crashes >= CRASHES_UNTIL_ALONE:
             self._gate.close()
@@ -155,10 +162,14 @@ class Pool:
         self._gate.leave()
         if attempt.has_started:
             self.meters.ran(attempt.job.type, monotonic() - attempt.started_at)
+        else:
+            self._throttle.released()
         if verdict is None:
             self._release(attempt.job.id, attempt.job.token)
         else:
             self.outbox.add(verdict)
+            if verdict.outcome is Outcome.RATE_LIMITED:
+                self._throttle.hold(verdict.delay_ms / 1000)
         self.changed.set()
 
     def _release(self, job_id: str, token: str) -> Attempt | None:

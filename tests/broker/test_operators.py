@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from jobqueue.broker.broker import Broker, Consumer, Lease
+from jobqueue.broker.broker import Broker, CancelOrder, Consumer, Lease
 from jobqueue.model import CancelResult, Outcome, RetryResult, Settled, State
 from tests.support.redis import RedisClient
 from tests.support.wait import eventually
@@ -47,12 +47,12 @@ async def test_a_cancellation_is_published_to_workers(
     """A worker that listens learns at once which job to stop."""
     (job_id,) = await enqueue(broker)
     await claim_one(consumer)
-    heard = broker.cancellations()
+    heard = broker.orders()
     first = anext(heard)
     task = asyncio.ensure_future(first)
     await eventually(lambda: client.pubsub_numsub(f"{namespace}:control")[0][1] == 1)
     await broker.cancel(job_id)
-    assert await asyncio.wait_for(task, 5) == job_id
+    assert await asyncio.wait_for(task, 5) == CancelOrder(job_id)
     await heard.aclose()
 
 

@@ -89,7 +89,7 @@ async def test_a_cancel_whose_message_is_lost_comes_with_the_lease(
 
     stage = Stage()
     harness.define("slow", stage.handle)
-    monkeypatch.setattr(harness.broker, "cancellations", silence)
+    monkeypatch.setattr(harness.broker, "orders", silence)
     async with harness.worker(lease=1.5):
         job_id = await harness.submit("slow")
         await stage.started.wait()

@@ -1,5 +1,5 @@
 --!include base
--- Says that a worker lives, and what it does.
+-- Says that a worker lives, and what it does. Answers 1 when an operator wants it quiet, else 0.
 local worker = ARGV[1]
 local info = ARGV[2]
 local keep_ms = ARGV[3]
@@ -7,4 +7,4 @@ local keep_ms = ARGV[3]
 allow_oom()
 redis.call('SET', key('worker:' .. worker), integer(now) .. ' ' .. info, 'PX', keep_ms)
 redis.call('ZADD', key('workers'), now, worker)
-return now
+return redis.call('PEXPIRE', key('quiet:' .. worker), keep_ms)

@@ -16,7 +16,8 @@ for i = 1, #inbox do
   end
 end
 local holder = string.match(redis.call('GET', key('alarm')) or '', '^%d+ (.*)$')
-redis.call('DEL', key('inbox:' .. worker), key('worker:' .. worker), key('last:' .. worker))
+redis.call('DEL', key('inbox:' .. worker), key('worker:' .. worker), key('last:' .. worker),
+  key('quiet:' .. worker))
 redis.call('ZREM', key('workers'), worker)
 make_runnable(back)
 refill()
