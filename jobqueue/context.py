@@ -2,7 +2,12 @@
 
 from collections.abc import Callable
 
+from jobqueue.job_log import MAX_LOG_LINE, MAX_LOG_LINES
 from jobqueue.model import Progress
+
+
+def _unheard(_job_id: str, _token: str, _line: str) -> None:
+    """Where nobody keeps logs: in a test of a handler."""
 
 
 class JobContext:
@@ -18,7 +23,7 @@ class JobContext:
         deadline: when this attempt is stopped, in the loop's own time (`loop.time()`).
     """
 
-    __slots__ = ("_report", "attempt", "deadline", "id", "max_attempts", "token", "type")
+    __slots__ = ("_log", "_report", "attempt", "deadline", "id", "max_attempts", "token", "type")
 
     def __init__(
         self,
@@ -30,6 +35,7 @@ class JobContext:
         token: str,
         deadline: float,
         report: Callable[[str, Progress], None],
+        log: Callable[[str, str, str], None] = _unheard,
     ) -> None:
         self.id = id
         self.type = type
@@ -38,6 +44,7 @@ class JobContext:
         self.token = token
         self.deadline = deadline
         self._report = report
+        self._log = log
 
     def progress(self, percent: float, message: str | None = None) -> None:
         """Tell how far the job is; cheap, sent in groups, the newest wins.
@@ -48,3 +55,13 @@ class JobContext:
         """
         text = message[:200] if message else None
         self._report(self.id, Progress(percent=min(max(percent, 0.0), 100.0), message=text))
+
+    def log(self, text: str) -> None:
+        """Add to the job's log; cheap, sent in groups, and there when the job has ended.
+
+        Args:
+            text: for people, of one or several lines. At most 1,000 characters of a line are
+                kept, and the newest 500 lines of a job.
+        """
+        for line in text.splitlines()[-MAX_LOG_LINES:]:
+            self._log(self.id, self.token, line[:MAX_LOG_LINE])

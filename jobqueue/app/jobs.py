@@ -19,6 +19,7 @@ from jobqueue.errors import (
     NotRetryable,
     RedisUnavailable,
 )
+from jobqueue.job_log import LogLine
 from jobqueue.metrics import JOBS_ENQUEUED, JOBS_FINISHED, queue_label
 from jobqueue.model import Accepted, CancelResult, Job, Outcome, Page, RetryResult, State
 from jobqueue.registry import Registry
@@ -66,6 +67,17 @@ class Jobs:
             JobCancelled: it was cancelled.
         """
         return completed(await self.read(job_id))
+
+    async def logs(self, job_id: str) -> list[LogLine]:
+        """What the handlers of a job logged: its newest lines, oldest first.
+
+        Raises:
+            JobNotFound: there is none.
+        """
+        lines = await self._broker.logs(job_id)
+        if not lines:
+            await self.read(job_id)
+        return lines
 
     async def list_jobs(self, wanted: JobFilter, *, limit: int, cursor: str | None) -> Page:
         """A page of jobs; see `list_jobs`."""

@@ -19,6 +19,7 @@ from jobqueue.broker.reader import Reader, Standing
 from jobqueue.broker.reaping import Reaping, ReapReport
 from jobqueue.broker.resend import resend
 from jobqueue.ids import split_job_id
+from jobqueue.job_log import LogLine
 from jobqueue.model import (
     Accepted,
     CancelResult,
@@ -87,6 +88,10 @@ class Broker:
     async def get(self, job_id: str) -> Job | None:
         """The job of this id, None when there is none."""
         return await self._reader.get(job_id)
+
+    async def logs(self, job_id: str) -> list[LogLine]:
+        """The newest lines of a job's log, oldest first; none where there is no such job."""
+        return await self._reader.logs(job_id)
 
     async def standings(self, job_ids: Iterable[str]) -> dict[str, Standing]:
         """State and result of each of these jobs that is known; payloads are not read."""

@@ -5,6 +5,7 @@ import math
 import secrets
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import chain
+from types import MappingProxyType
 from typing import Any
 
 import msgspec
@@ -13,13 +14,13 @@ from jobqueue.broker import scripts
 from jobqueue.broker.channel import Channel
 from jobqueue.broker.codec import (
     decode_claimed,
-    progress_argument,
-    ulid_of,
+    report_arguments,
     verdict_arguments,
 )
 from jobqueue.broker.keys import Keys
 from jobqueue.broker.resend import resend
 from jobqueue.broker.scripts import Argument, ScriptCall
+from jobqueue.job_log import MAX_LOG_LINES, NewLines
 from jobqueue.model import ClaimedJob, Progress, Settled, Verdict, WorkerInfo
 from jobqueue.settings import RetentionSettings
 
@@ -141,13 +142,23 @@ class Consumer:
             raise claim
         return settled, claim
 
-    async def report(self, progress: Mapping[Lease, Progress]) -> list[str]:
-        """Publish progress; returns the ids whose lease is no longer this worker's."""
+    async def report(
+        self,
+        progress: Mapping[Lease, Progress],
+        lines: Mapping[Lease, NewLines] = MappingProxyType({}),
+    ) -> list[str]:
+        """Publish progress and keep log lines; a call that raised may be made again.
+
+        Returns:
+            The ids whose lease is no longer this worker's.
+        """
+        leases = dict.fromkeys((*progress, *lines))
         arguments: Iterator[Argument] = chain.from_iterable(
-            (ulid_of(lease.job_id), lease.token, progress_argument(newest))
-            for lease, newest in progress.items()
+            report_arguments(lease.job_id, lease.token, progress.get(lease), lines.get(lease))
+            for lease in leases
         )
-        stale = await self._commands.call(scripts.report(self._meta, self._worker, arguments))
+        call = scripts.report(self._meta, self._worker, MAX_LOG_LINES, arguments)
+        stale = await self._commands.call(call)
         return [f"{self._queue}-{ulid.decode()}" for ulid in stale]
 
     async def beat(self, info: WorkerInfo) -> bool:

@@ -53,6 +53,7 @@ class Bench:
         "deadlines",
         "end",
         "gate",
+        "log",
         "loop",
         "report",
         "result_limit",
@@ -68,6 +69,7 @@ class Bench:
         started: Callable[[], None],
         end: "Callable[[Attempt, Verdict | None], None]",
         report: Callable[[str, Progress], None],
+        log: Callable[[str, str, str], None],
         stuck: "Callable[[Attempt], None]",
         result_limit: int,
     ) -> None:
@@ -77,6 +79,7 @@ class Bench:
         self.started = started
         self.end = end
         self.report = report
+        self.log = log
         self.stuck = stuck
         self.result_limit = result_limit
 
@@ -209,6 +212,7 @@ class Attempt:
             token=job.token,
             deadline=self.deadline,
             report=self._bench.report,
+            log=self._bench.log,
         )
 
     def _end(self, verdict: Verdict | None) -> None:

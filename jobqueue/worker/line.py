@@ -11,8 +11,8 @@ from jobqueue.worker.deadlines import Deadlines
 from jobqueue.worker.fetcher import Fetcher
 from jobqueue.worker.gate import Gate
 from jobqueue.worker.pool import Pool
-from jobqueue.worker.progress import ProgressReporter
 from jobqueue.worker.rate import Rate
+from jobqueue.worker.reporter import Reporter
 from jobqueue.worker.throttle import Throttle
 
 
@@ -22,7 +22,7 @@ class Line(NamedTuple):
     pool: Pool
     throttle: Throttle
     fetcher: Fetcher
-    reporter: ProgressReporter
+    reporter: Reporter
 
     @classmethod
     def build(
@@ -39,7 +39,7 @@ class Line(NamedTuple):
         on_stuck: Callable[[], None],
     ) -> Self:
         """A line that is ready to run; `gate` and `deadlines` are those of the process."""
-        reporter = ProgressReporter(consumer)
+        reporter = Reporter(consumer)
         throttle = Throttle(rate)
         pool = Pool(
             queue,
@@ -49,10 +49,10 @@ class Line(NamedTuple):
             gate=gate,
             throttle=throttle,
             deadlines=deadlines,
-            report=reporter.report,
+            reporter=reporter,
             on_stuck=on_stuck,
         )
-        fetcher = Fetcher(pool, consumer)
+        fetcher = Fetcher(pool, consumer, reporter)
         gate.when_opened(fetcher.reopened)
         throttle.when_changed(opened=fetcher.reopened, shut=fetcher.hand_back)
         return cls(pool, throttle, fetcher, reporter)

@@ -9,7 +9,7 @@ from time import monotonic
 import structlog
 
 from jobqueue.metrics import OTHER
-from jobqueue.model import ClaimedJob, Outcome, PoolInfo, Progress, Settled, Verdict
+from jobqueue.model import ClaimedJob, Outcome, PoolInfo, Settled, Verdict
 from jobqueue.registry import JobType, Registry
 from jobqueue.retry import Retry
 from jobqueue.settings import LimitSettings
@@ -19,6 +19,7 @@ from jobqueue.worker.deadlines import Deadlines
 from jobqueue.worker.gate import Gate
 from jobqueue.worker.meters import Meters
 from jobqueue.worker.outbox import Outbox
+from jobqueue.worker.reporter import Reporter
 from jobqueue.worker.throttle import Throttle
 
 CRASHES_UNTIL_ALONE = 2
@@ -51,7 +52,7 @@ class Pool:
         gate: Gate,
         throttle: Throttle,
         deadlines: Deadlines,
-        report: Callable[[str, Progress], None],
+        reporter: Reporter,
         on_stuck: Callable[[], None],
     ) -> None:
         self.queue = queue
@@ -72,7 +73,8 @@ class Pool:
             gate=gate,
             started=throttle.started,
             end=self._end,
-            report=report,
+            report=reporter.report,
+            log=reporter.log,
             stuck=self._give_up,
             result_limit=limits.result,
         )

@@ -16,6 +16,7 @@ local function forget(ids)
     keys[#keys + 1] = status_key(id)
     keys[#keys + 1] = prefix .. id .. ':result'
     keys[#keys + 1] = prefix .. id .. ':error'
+    keys[#keys + 1] = prefix .. id .. ':log'
   end
   for first = 1, #keys, 1000 do
     redis.call('UNLINK', unpack(keys, first, math.min(first + 999, #keys)))
