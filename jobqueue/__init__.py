@@ -3,6 +3,7 @@
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+from jobqueue.batch import Batch
 from jobqueue.context import JobContext
 from jobqueue.errors import (
     AlreadyFinished,
@@ -31,6 +32,7 @@ __all__ = [
     "AlreadyFinished",
     "Backoff",
     "BackoffFunction",
+    "Batch",
     "Cancelled",
     "FieldError",
     "InvalidRequest",

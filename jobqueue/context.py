@@ -10,6 +10,11 @@ def _unheard(_job_id: str, _token: str, _line: str) -> None:
     """Where nobody keeps logs: in a test of a handler."""
 
 
+def _never() -> bool:
+    """Where nobody cancels, likewise."""
+    return False
+
+
 class JobContext:
     """One attempt, as its handler sees it.
 
@@ -23,7 +28,17 @@ class JobContext:
         deadline: when this attempt is stopped, in the loop's own time (`loop.time()`).
     """
 
-    __slots__ = ("_log", "_report", "attempt", "deadline", "id", "max_attempts", "token", "type")
+    __slots__ = (
+        "_is_cancelled",
+        "_log",
+        "_report",
+        "attempt",
+        "deadline",
+        "id",
+        "max_attempts",
+        "token",
+        "type",
+    )
 
     def __init__(
         self,
@@ -36,6 +51,7 @@ class JobContext:
         deadline: float,
         report: Callable[[str, Progress], None],
         log: Callable[[str, str, str], None] = _unheard,
+        is_cancelled: Callable[[], bool] = _never,
     ) -> None:
         self.id = id
         self.type = type
@@ -45,6 +61,16 @@ class JobContext:
         self.deadline = deadline
         self._report = report
         self._log = log
+        self._is_cancelled = is_cancelled
+
+    @property
+    def cancelled(self) -> bool:
+        """Whether nobody wants this job's result any more: it was cancelled, or given away.
+
+        A handler of one job is cancelled then, too. The handler of a batch goes on for the
+        other jobs, may leave this one out, and gives any result or exception for it.
+        """
+        return self._is_cancelled()
 
     def progress(self, percent: float, message: str | None = None) -> None:
         """Tell how far the job is; cheap, sent in groups, the newest wins.

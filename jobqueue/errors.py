@@ -25,6 +25,7 @@
     │   ├── RedisFull         503  redis_full
     │   └── StorageUnavailable 503 storage_unavailable
     ├── RedisRefused          500  redis_refused
+    ├── WrongResults          500  wrong_results
     ├── SettingsError              exit 2
     ├── ServerUnreachable          exit 3
     └── UnexpectedAnswer           exit 3
@@ -214,6 +215,12 @@ class RedisRefused(JobqueueError):
     """Redis refused a command for a reason that trying again does not heal."""
 
     code = "redis_refused"
+
+
+class WrongResults(JobqueueError):
+    """The handler of a batch did not return one result for each of its jobs."""
+
+    code = "wrong_results"
 
 
 class SettingsError(JobqueueError):

@@ -94,6 +94,7 @@ class Consumer:
         self._inbox = keys.of(queue, f"inbox:{worker_id}")
         self._nonce: str | None = None
         self._unread: Claim | None = None
+        self._left = False
 
     async def wait(self, seconds: float) -> None:
         """Block until a job may be ready, at most `seconds`. Never cancel this call."""
@@ -164,9 +165,13 @@ class Consumer:
     async def beat(self, info: WorkerInfo) -> bool:
         """Say that this worker lives; every 5 s. `info` holds all pools of the process.
 
+        After `leave` it says nothing: a worker that signed off is not listed again.
+
         Returns:
             Whether an operator wants the worker to be quiet.
         """
+        if self._left:
+            return False
         text = msgspec.json.encode(info)
         _, quiet = await asyncio.gather(
             self._commands.execute("SADD", self._queues, self._queue),
@@ -176,6 +181,7 @@ class Consumer:
 
     async def leave(self) -> None:
         """Hand back the inbox and sign off; after the last settle."""
+        self._left = True
         call = scripts.leave(self._meta, self._worker)
         await resend(lambda: self._commands.call(call))
 

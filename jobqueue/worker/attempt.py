@@ -1,6 +1,7 @@
-"""One attempt: run the handler, stop it when it must stop, say how it ended."""
+"""One attempt: its time, its end, and what makes it stop before."""
 
 import asyncio
+from abc import ABC, abstractmethod
 from collections.abc import Callable
 from enum import Enum
 from time import monotonic
@@ -13,7 +14,7 @@ from jobqueue.model import ClaimedJob, Progress, Verdict
 from jobqueue.worker import verdicts
 
 if TYPE_CHECKING:
-    from jobqueue.registry import Handler, JobType
+    from jobqueue.registry import JobType
     from jobqueue.worker.deadlines import Deadlines
     from jobqueue.worker.gate import Gate
 
@@ -84,21 +85,21 @@ class Bench:
         self.result_limit = result_limit
 
 
-class Attempt:
+class Attempt(ABC):
     """A claimed job in a slot, from its claim until its verdict is settled.
+
+    How the handler is called is for the subclasses: alone or for many jobs.
 
     Attributes:
         ended: its verdict is known; a handler that still runs no longer matters.
         started_at, deadline: in `time.monotonic()`, which is the loop's clock too.
         stopped: why it was told to stop, if it was.
+        timeout: seconds that it may take.
     """
 
     __slots__ = (
-        "_begun",
         "_bench",
         "_give_up_at",
-        "_handler",
-        "_task",
         "deadline",
         "ended",
         "job",
@@ -108,20 +109,27 @@ class Attempt:
         "type",
     )
 
-    def __init__(
-        self, job: ClaimedJob, job_type: "JobType", handler: "Handler", bench: Bench
-    ) -> None:
+    def __init__(self, job: ClaimedJob, job_type: "JobType", bench: Bench) -> None:
         self.job = job
         self.type = job_type
         self.timeout = job.options.timeout or job_type.timeout
         self.ended = False
         self.stopped: Stop | None = None
         self.started_at = self.deadline = NEVER
-        self._handler = handler
         self._bench = bench
-        self._begun = False
         self._give_up_at = NEVER
-        self._task: asyncio.Task[None] | None = None
+
+    @abstractmethod
+    def start(self) -> None:
+        """Let the handler run; the pool is told when it ends."""
+
+    @abstractmethod
+    def start_alone(self) -> None:
+        """Let it run as soon as it is the only one of the process."""
+
+    @abstractmethod
+    def _interrupt(self) -> None:
+        """It was told to stop: cancel the handler."""
 
     @property
     def has_started(self) -> bool:
@@ -133,26 +141,15 @@ class Attempt:
         """Until when its lease may be renewed."""
         return self.deadline + LEASE_GRACE
 
-    def start(self) -> None:
-        """Start the handler in a task; the pool is told when it ends."""
-        self._task = self._bench.loop.create_task(self._run())
-
-    def start_alone(self) -> None:
-        """Start it as soon as it is the only one of the process."""
-        self._task = self._bench.loop.create_task(self._run_alone())
-
     def stop(self, why: Stop) -> None:
         """Cancel the handler; the first reason counts, but a lost lease beats all."""
         if self.ended or (self.stopped and why is not Stop.LOST):
             return
         if why is Stop.LOST:
             _log.warning("lease_lost", job=self.job.id, attempt=self.job.attempt)
-        if self.stopped is None and self._task:
-            if self._begun:  # a task that is cancelled before its first step never runs at all
-                self._task.cancel()
-            self._give_up_at = monotonic() + CANCEL_GRACE
-            self._bench.deadlines.add(self._give_up_at, self)
-        self.stopped = why
+        first, self.stopped = self.stopped is None, why
+        if first:
+            self._interrupt()
 
     def due(self, now: float) -> None:
         """A deadline passed: time to stop, or to give up one that did not."""
@@ -161,49 +158,27 @@ class Attempt:
         elif now >= self._give_up_at:
             self.give_up()
 
+    def give_up_later(self) -> None:
+        """Its handler was cancelled: give it up if that does not help."""
+        self._give_up_at = monotonic() + CANCEL_GRACE
+        self._bench.deadlines.add(self._give_up_at, self)
+
     def give_up(self) -> None:
         """End it although its handler still runs."""
         if not self.ended:
             self._bench.stuck(self)
-            self._end(self._verdict_of_stop())
+            self.end_stopped()
 
-    async def _run_alone(self) -> None:
-        gate = self._bench.gate
-        self._begun = True
-        try:
-            await gate.down_to(1)
-        except asyncio.CancelledError:
-            self._end(self._verdict_of_stop())
-        else:
-            await self._run()
-        finally:
-            gate.open()
+    def begin(self, now: float | None = None) -> None:
+        """Its handler is called, at `now`: from here on its time runs."""
+        self.started_at = monotonic() if now is None else now
+        self.deadline = self.started_at + self.timeout
+        self._bench.started()
+        self._bench.deadlines.add(self.deadline, self)
 
-    async def _run(self) -> None:
-        if self.stopped is not None:
-            self._end(self._verdict_of_stop())
-            return
-        bench, job = self._bench, self.job
-        self._begun = True
-        self.started_at = now = monotonic()
-        self.deadline = deadline = now + self.timeout
-        bench.started()
-        bench.deadlines.add(deadline, self)
-        try:
-            payload = self.type.parse(job.payload)
-        except Exception as error:  # noqa: BLE001 - however a user's parser fails, it is this
-            self._end(verdicts.undecodable(job, error))
-            return
-        try:
-            value = await self._handler(self._context(), payload)
-        except (Exception, asyncio.CancelledError, SystemExit) as error:  # noqa: BLE001 - a verdict
-            verdict = self._verdict_of_error(error)
-        else:
-            verdict = self._verdict_of_value(value)
-        self._end(verdict)
-
-    def _context(self) -> JobContext:
-        job = self.job
+    def context(self) -> JobContext:
+        """What its handler is given about it."""
+        job, bench = self.job, self._bench
         return JobContext(
             id=job.id,
             type=job.type,
@@ -211,33 +186,42 @@ class Attempt:
             max_attempts=job.options.max_attempts or self.type.retry.max_attempts,
             token=job.token,
             deadline=self.deadline,
-            report=self._bench.report,
-            log=self._bench.log,
+            report=bench.report,
+            log=bench.log,
+            is_cancelled=self._is_unwanted,
         )
 
-    def _end(self, verdict: Verdict | None) -> None:
+    def succeed(self, value: object) -> None:
+        """The handler returned; work that it finished while told to shut down is finished."""
+        if self.stopped is None or self.stopped is Stop.SHUTDOWN:
+            self.end(verdicts.completed(self.job, value, limit=self._bench.result_limit))
+        else:
+            self.end_stopped()
+
+    def fail(self, error: BaseException) -> None:
+        """The handler raised."""
+        if self.stopped is None:
+            self.end(verdicts.failed(self.job, self.type.retry, error))
+        else:
+            self.end_stopped()
+
+    def end_stopped(self) -> None:
+        """It ends as it was told to stop."""
+        match self.stopped:
+            case Stop.TIMEOUT:
+                self.end(verdicts.timed_out(self.job, self.type.retry, self.timeout))
+            case Stop.CANCEL:
+                self.end(verdicts.cancelled(self.job))
+            case Stop.SHUTDOWN | None:
+                self.end(verdicts.returned(self.job))
+            case Stop.LOST:
+                self.end(None)
+
+    def end(self, verdict: Verdict | None) -> None:
+        """It ends with this verdict, unless it has ended before."""
         if not self.ended:
             self.ended = True
             self._bench.end(self, verdict)
 
-    def _verdict_of_value(self, value: object) -> Verdict | None:
-        """A handler that finished its work while told to shut down has finished it."""
-        if self.stopped is None or self.stopped is Stop.SHUTDOWN:
-            return verdicts.completed(self.job, value, limit=self._bench.result_limit)
-        return self._verdict_of_stop()
-
-    def _verdict_of_error(self, error: BaseException) -> Verdict | None:
-        if self.stopped is None:
-            return verdicts.failed(self.job, self.type.retry, error)
-        return self._verdict_of_stop()
-
-    def _verdict_of_stop(self) -> Verdict | None:
-        match self.stopped:
-            case Stop.TIMEOUT:
-                return verdicts.timed_out(self.job, self.type.retry, self.timeout)
-            case Stop.CANCEL:
-                return verdicts.cancelled(self.job)
-            case Stop.SHUTDOWN | None:
-                return verdicts.returned(self.job)
-            case Stop.LOST:
-                return None
+    def _is_unwanted(self) -> bool:
+        return self.stopped is Stop.CANCEL or self.stopped is Stop.LOST

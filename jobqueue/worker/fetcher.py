@@ -69,8 +69,7 @@ class Fetcher:
 
     def close(self) -> None:
         """Claim no more; verdicts are settled to the last."""
-        self._pool.closed = True
-        self._pool.changed.set()
+        self._pool.close()
 
     def reopened(self) -> None:
         """Slots that were barred may be filled again."""

@@ -10,16 +10,18 @@ import structlog
 
 from jobqueue.metrics import OTHER
 from jobqueue.model import ClaimedJob, Outcome, PoolInfo, Settled, Verdict
-from jobqueue.registry import JobType, Registry
+from jobqueue.registry import Handler, JobType, Registry
 from jobqueue.retry import Retry
 from jobqueue.settings import LimitSettings
 from jobqueue.worker import verdicts
 from jobqueue.worker.attempt import Attempt, Bench, Stop
+from jobqueue.worker.batches import Batches
 from jobqueue.worker.deadlines import Deadlines
 from jobqueue.worker.gate import Gate
 from jobqueue.worker.meters import Meters
 from jobqueue.worker.outbox import Outbox
 from jobqueue.worker.reporter import Reporter
+from jobqueue.worker.single import Single
 from jobqueue.worker.throttle import Throttle
 
 CRASHES_UNTIL_ALONE = 2
@@ -78,6 +80,7 @@ class Pool:
             stuck=self._give_up,
             result_limit=limits.result,
         )
+        self._batches = Batches(slots=slots, bench=self._bench)
 
     @property
     def free(self) -> int:
@@ -117,6 +120,12 @@ class Pool:
             else:
                 attempt.start()
 
+    def close(self) -> None:
+        """Start nothing any more; jobs that still wait for their batch go back."""
+        self.closed = True
+        self._batches.close()
+        self.changed.set()
+
     def settled(self, sent: Sequence[Verdict], answers: Sequence[Settled]) -> None:
         """Redis has answered: these jobs are no longer held."""
         ended: Counter[tuple[str, Outcome]] = Counter()
@@ -144,7 +153,7 @@ class Pool:
             return None
         if earlier := self.held.get(job.id):  # Redis has given it out anew
             earlier.stop(Stop.LOST)
-        attempt = Attempt(job, job_type, job_type.handler, self._bench)
+        attempt = self._attempt(job, job_type, job_type.handler)
         self.held[job.id] = attempt
         self._busy += 1
         self._throttle.reserve()
@@ -152,6 +161,11 @@ class Pool:
         if job.crashes >= CRASHES_UNTIL_ALONE:
             self._gate.close()
         return attempt
+
+    def _attempt(self, job: ClaimedJob, job_type: JobType, handler: Handler) -> Attempt:
+        if job_type.batch is None:
+            return Single(job, job_type, handler, self._bench)
+        return self._batches.member(job, job_type, job_type.batch, handler)
 
     def _refuse(self, job: ClaimedJob, job_type: JobType | None) -> None:
         retry = job_type.retry if job_type else self._default_retry

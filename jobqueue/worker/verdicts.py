@@ -1,6 +1,7 @@
 """What an attempt's end means for its job: pure, no I/O."""
 
 import traceback
+from types import TracebackType
 from typing import Any
 
 from jobqueue.app.codec import to_json
@@ -20,6 +21,8 @@ MAX_TRACEBACK = 8192
 
 RETRY_DECLINED = "retry_declined"
 """Reason of a job that had attempts left, and whose backoff function wanted none of them."""
+
+_WORKER = f"{__package__}."
 
 NULL = b"null"
 """The result of a handler that returns nothing."""
@@ -118,14 +121,21 @@ def _chosen(job: ClaimedJob, error: JobOutcome) -> Verdict | None:
 def _failure(job: ClaimedJob, error: BaseException) -> Failure:
     code = getattr(error, "code", None)
     name = type(error).__name__
-    frames = error.__traceback__.tb_next if error.__traceback__ else None  # ours says nothing
-    lines = traceback.format_exception(type(error), error, frames)
+    lines = traceback.format_exception(type(error), error, _users_frames(error))
     return Failure(
         code=_kept(code if isinstance(code, str) and code else name, MAX_CODE),
         message=_kept(str(error) or name, MAX_MESSAGE),
         attempt=job.attempt,
         traceback=_kept("".join(lines)[-MAX_TRACEBACK:], MAX_TRACEBACK),
     )
+
+
+def _users_frames(error: BaseException) -> TracebackType | None:
+    """The traceback from the handler on: how the worker called it says nothing."""
+    frames = error.__traceback__
+    while frames and frames.tb_frame.f_globals.get("__name__", "").startswith(_WORKER):
+        frames = frames.tb_next
+    return frames
 
 
 def _kept(text: str, length: int) -> str:

@@ -47,7 +47,7 @@ class Worker:
     """Runs jobs until it is told to drain.
 
     Args:
-        queues: slots of each queue.
+        queues: slots of each queue; a queue has at least as many as its largest batch.
         roles: of the whole process, for its beat.
 
     Attributes:
@@ -85,7 +85,8 @@ class Worker:
         self._gate = Gate()
         self._deadlines = Deadlines()
         self._lines = [
-            self._line(queue, consumer, queues[queue]) for queue, consumer in consumers.items()
+            self._line(queue, consumer, max(queues[queue], registry.largest_batch(queue)))
+            for queue, consumer in consumers.items()
         ]
         self._keeper = Keeper(
             [line.pool for line in self._lines],

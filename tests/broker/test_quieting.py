@@ -51,3 +51,11 @@ async def test_only_workers_that_are_there_can_be_told(broker: Broker) -> None:
         await broker.quiet("w2")
     with pytest.raises(WorkerNotFound, match="'w2'"):
         await broker.unquiet("w2")
+
+
+async def test_who_signed_off_is_not_listed_again(broker: Broker, consumer: Consumer) -> None:
+    """A beat that comes after its worker's end does not bring the worker back."""
+    await consumer.beat(WORKER)
+    await consumer.leave()
+    await consumer.beat(WORKER)
+    assert await broker.workers() == []

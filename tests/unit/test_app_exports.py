@@ -15,6 +15,7 @@ def test_exports_what_users_need() -> None:
     assert {
         "Backoff",
         "BackoffFunction",
+        "Batch",
         "Cancelled",
         "InvalidRequest",
         "JobCancelled",
