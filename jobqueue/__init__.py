@@ -21,6 +21,7 @@ from jobqueue.errors import (
     UnknownType,
     Unrecoverable,
 )
+from jobqueue.job_log import LogLine
 from jobqueue.model import Job, Priority, State
 from jobqueue.retry import Backoff, BackoffFunction, Retry
 
@@ -44,6 +45,7 @@ __all__ = [
     "JobNotFound",
     "JobQueue",
     "JobqueueError",
+    "LogLine",
     "PayloadTooLarge",
     "Priority",
     "RateLimited",

@@ -109,7 +109,14 @@ class Pool:
 
         Jobs that cannot start here get their verdict at once.
         """
-        return [attempt for job in jobs if (attempt := self._admit(job))]
+        attempts: list[Attempt] = []
+        free = self.free
+        for job in jobs:
+            if len(attempts) >= free or self._gate.closed:
+                self.outbox.add(verdicts.returned(job))
+            elif attempt := self._admit(job):
+                attempts.append(attempt)
+        return attempts
 
     def launch(self, attempts: Iterable[Attempt]) -> None:
         """Start the handlers."""
@@ -144,9 +151,6 @@ class Pool:
             self.meters.stale(stale)
 
     def _admit(self, job: ClaimedJob) -> Attempt | None:
-        if self.free <= 0:
-            self.outbox.add(verdicts.returned(job))
-            return None
         job_type = self._registry.get(job.type)
         if job_type is None or job_type.handler is None:
             self._refuse(job, job_type)

@@ -23,6 +23,7 @@ def test_exports_what_users_need() -> None:
         "JobFailed",
         "JobHandle",
         "JobQueue",
+        "LogLine",
         "RateLimited",
         "Retry",
         "Snooze",

@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from jobqueue.app.handles import JobHandle
 from jobqueue.app.jobs import Jobs
 from jobqueue.context import JobContext
 from jobqueue.errors import JobNotFound, Snooze
@@ -155,6 +156,7 @@ async def test_programs_read_logs(harness: Harness) -> None:
         talks, silent = await harness.submit("work", "hello"), await harness.submit("work")
         assert (await jobs.ended(talks)).started_at_ms
         (line,) = await jobs.logs(talks)
+        assert await JobHandle(talks, jobs=jobs, parse=str).logs() == [line]
         await jobs.ended(silent)
         assert await jobs.logs(silent) == []
     job = await jobs.read(talks)

@@ -4,7 +4,9 @@ local worker = ARGV[1]
 local info = ARGV[2]
 local keep_ms = ARGV[3]
 
+local quiet = redis.call('EXISTS', key('quiet:' .. worker))
 allow_oom()
 redis.call('SET', key('worker:' .. worker), integer(now) .. ' ' .. info, 'PX', keep_ms)
 redis.call('ZADD', key('workers'), now, worker)
-return redis.call('PEXPIRE', key('quiet:' .. worker), keep_ms)
+redis.call('PEXPIRE', key('quiet:' .. worker), keep_ms)
+return quiet

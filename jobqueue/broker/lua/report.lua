@@ -16,6 +16,7 @@ for i = 3, #ARGV, 5 do
   local status = redis.call('HMGET', status_key(id), 'state', 'token', 'logged')
   local own, runs = status[2] == token, status[1] == 'active'
   if not (own and runs) then stale[#stale + 1] = id end
+  if ARGV[i + 4] ~= '' then redis.call('EXISTS', prefix .. id .. ':log') end
   if own then
     local logged, last = string.match(status[3] or '', '^(%S+) (%d+)$')
     live[#live + 1] = {i, runs, logged == token and tonumber(last) or 0}
