@@ -16,8 +16,9 @@ from hypothesis.stateful import (
 )
 from typing_extensions import override
 
-from jobqueue.broker.broker import Broker, Connections, Consumer
+from jobqueue.broker.broker import Broker, Connections, Consumer, Lease
 from jobqueue.ids import new_ulid
+from jobqueue.job_log import NewLines
 from jobqueue.model import (
     CancelResult,
     ClaimedJob,
@@ -25,6 +26,7 @@ from jobqueue.model import (
     NewJob,
     Outcome,
     Priority,
+    Progress,
     RetryResult,
     Settled,
     State,
@@ -142,6 +144,17 @@ class Lives(RuleBasedStateMachine):
         (answer,) = self.run_(self.consumers[name].settle([verdict]))
         assert answer in {Settled.DONE, Settled.STALE}
         assert self._digest() == before
+
+    @rule(pick=PICK)
+    def report(self, pick: int) -> None:
+        """A worker tells of a delivery that it believes in."""
+        holder = picked(self.held, pick)
+        if holder is None:
+            return
+        name, job = holder
+        lease = Lease(job.id, job.token)
+        lines = NewLines(1, ((0, "working"),))
+        self.run_(self.consumers[name].report({lease: Progress(50)}, {lease: lines}))
 
     @rule(pick=PICK)
     def cancel(self, pick: int) -> None:
