@@ -119,6 +119,26 @@ async def test_a_shutdown_hands_a_batch_back(harness: Harness) -> None:
     assert calls.sizes == [3]
 
 
+async def test_a_job_that_arrives_as_its_worker_stops_goes_back(harness: Harness) -> None:
+    """A job that was claimed just before the drain does not begin to wait for a batch."""
+    calls = Calls()
+    harness.define("mail", calls.handle, batch=Batch(size=2, wait=30.0))
+    async with harness.worker(queues={"other": 1}) as worker:  # it leaves the queue to this test
+        consumer = await harness.broker.consumer(QUEUE, worker_id="tester", lease=15)
+        line = worker._line(QUEUE, consumer, 2)
+        before, after = await submit_many(harness, "mail", 2)
+        for job_id in (before, after):
+            attempts = line.pool.take((await consumer.claim(1)).jobs)
+            if job_id is after:
+                line.pool.close()
+            line.pool.launch(attempts)
+        await consumer.settle(line.pool.outbox.take())
+        for job_id in (before, after):
+            job = await harness.job(job_id)
+            assert (job.state, job.attempt) == (State.QUEUED, 0)
+        await consumer.leave()
+
+
 async def test_collecting_does_not_hold_up_a_drain(harness: Harness) -> None:
     """A worker that drains does not wait for a batch to fill."""
     calls = Calls()

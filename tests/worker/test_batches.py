@@ -235,6 +235,20 @@ async def test_a_rate_counts_the_jobs_of_batches(harness: Harness) -> None:
     assert calls.sizes == [3, 3, 1]
 
 
+async def test_a_job_that_left_its_batch_does_not_count(harness: Harness) -> None:
+    """A job that was cancelled before its batch started takes nothing of the rate."""
+    calls = Calls()
+    harness.define("mail", calls.handle, batch=Batch(size=2, wait=30.0))
+    async with harness.worker(slots=2, rates={"q": "2/600"}):
+        cancelled = await harness.submit("mail")
+        await harness.reaches(cancelled, State.ACTIVE)
+        await harness.broker.cancel(cancelled)
+        await harness.ended(cancelled)
+        for job_id in await submit_many(harness, "mail", 2):
+            await harness.ended(job_id)
+    assert calls.payloads == [[0, 1]]
+
+
 async def _reports(harness: Harness, job_id: str, number: int) -> bool:
     job = await harness.job(job_id)
     lines = [line.text for line in await harness.broker.logs(job_id)]
