@@ -3,9 +3,11 @@
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+from jobqueue.batch import Batch
 from jobqueue.context import JobContext
 from jobqueue.errors import (
     AlreadyFinished,
+    Cancelled,
     FieldError,
     InvalidRequest,
     JobCancelled,
@@ -13,14 +15,16 @@ from jobqueue.errors import (
     JobNotFound,
     JobqueueError,
     PayloadTooLarge,
+    RateLimited,
     ScheduleNotFound,
     Snooze,
     Unavailable,
     UnknownType,
     Unrecoverable,
 )
+from jobqueue.job_log import LogLine
 from jobqueue.model import Job, Priority, State
-from jobqueue.retry import Backoff, Retry
+from jobqueue.retry import Backoff, BackoffFunction, Retry
 
 if TYPE_CHECKING:
     from jobqueue.app import JobHandle, JobQueue
@@ -30,6 +34,9 @@ if TYPE_CHECKING:
 __all__ = [
     "AlreadyFinished",
     "Backoff",
+    "BackoffFunction",
+    "Batch",
+    "Cancelled",
     "FieldError",
     "InvalidRequest",
     "Job",
@@ -40,10 +47,12 @@ __all__ = [
     "JobNotFound",
     "JobQueue",
     "JobqueueError",
+    "LogLine",
     "Missed",
     "Overlap",
     "PayloadTooLarge",
     "Priority",
+    "RateLimited",
     "Retry",
     "Schedule",
     "ScheduleInfo",

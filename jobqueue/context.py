@@ -2,7 +2,17 @@
 
 from collections.abc import Callable
 
+from jobqueue.job_log import MAX_LOG_LINE, MAX_LOG_LINES
 from jobqueue.model import Progress
+
+
+def _unheard(_job_id: str, _token: str, _line: str) -> None:
+    """Where nobody keeps logs: in a test of a handler."""
+
+
+def _never() -> bool:
+    """Where nobody cancels, likewise."""
+    return False
 
 
 class JobContext:
@@ -18,7 +28,17 @@ class JobContext:
         deadline: when this attempt is stopped, in the loop's own time (`loop.time()`).
     """
 
-    __slots__ = ("_report", "attempt", "deadline", "id", "max_attempts", "token", "type")
+    __slots__ = (
+        "_is_cancelled",
+        "_log",
+        "_report",
+        "attempt",
+        "deadline",
+        "id",
+        "max_attempts",
+        "token",
+        "type",
+    )
 
     def __init__(
         self,
@@ -30,6 +50,8 @@ class JobContext:
         token: str,
         deadline: float,
         report: Callable[[str, Progress], None],
+        log: Callable[[str, str, str], None] = _unheard,
+        is_cancelled: Callable[[], bool] = _never,
     ) -> None:
         self.id = id
         self.type = type
@@ -38,6 +60,17 @@ class JobContext:
         self.token = token
         self.deadline = deadline
         self._report = report
+        self._log = log
+        self._is_cancelled = is_cancelled
+
+    @property
+    def cancelled(self) -> bool:
+        """Whether nobody wants this job's result any more: it was cancelled, or given away.
+
+        A handler of one job is cancelled then, too. The handler of a batch goes on for the
+        other jobs, may leave this one out, and gives any result or exception for it.
+        """
+        return self._is_cancelled()
 
     def progress(self, percent: float, message: str | None = None) -> None:
         """Tell how far the job is; cheap, sent in groups, the newest wins.
@@ -48,3 +81,13 @@ class JobContext:
         """
         text = message[:200] if message else None
         self._report(self.id, Progress(percent=min(max(percent, 0.0), 100.0), message=text))
+
+    def log(self, text: str) -> None:
+        """Add to the job's log; cheap, sent in groups, and there when the job has ended.
+
+        Args:
+            text: for people, of one or several lines. At most 1,000 characters of a line are
+                kept, and the newest 500 lines of a job.
+        """
+        for line in text.splitlines()[-MAX_LOG_LINES:]:
+            self._log(self.id, self.token, line[:MAX_LOG_LINE])

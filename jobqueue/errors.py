@@ -14,6 +14,7 @@
     ├── UnsupportedMediaType  415  unsupported_media_type
     ├── JobNotFound           404  job_not_found
     ├── ScheduleNotFound      404  schedule_not_found
+    ├── WorkerNotFound        404  worker_not_found
     ├── Conflict              409
     │   ├── IdempotencyConflict 409 idempotency_conflict
     │   ├── NotMovable        409  not_movable
@@ -36,23 +37,23 @@
     │   └── StorageUnavailable 503 storage_unavailable
     ├── RedisRefused          500  redis_refused
     ├── SchemaMismatch        500  schema_mismatch
+    ├── WrongResults          500  wrong_results
     ├── SettingsError              exit 2
     ├── ServerUnreachable          exit 3
     └── UnexpectedAnswer           exit 3
 
-What a handler raises to choose its job's outcome:
-
-    JobOutcome
-    ├── Unrecoverable              dead at once, nothing to retry
-    ├── Snooze                     again later, the attempt is not spent
-    └── WaitForChildren            again when they have ended, the attempt is not spent
-
-Any other exception of a handler is a failed attempt and is retried.
+What a handler raises to choose its job's outcome is in `outcomes`, and can be had from here.
 """
 
 from typing import ClassVar
 
 import msgspec
+
+from jobqueue.outcomes import Cancelled as Cancelled
+from jobqueue.outcomes import JobOutcome as JobOutcome
+from jobqueue.outcomes import RateLimited as RateLimited
+from jobqueue.outcomes import Snooze as Snooze
+from jobqueue.outcomes import Unrecoverable as Unrecoverable
 
 
 class FieldError(msgspec.Struct, frozen=True):
@@ -158,6 +159,12 @@ class ScheduleNotFound(JobqueueError):
     """No schedule has this name."""
 
     code = "schedule_not_found"
+
+
+class WorkerNotFound(JobqueueError):
+    """No worker of this id beat lately."""
+
+    code = "worker_not_found"
     status = 404
 
 
@@ -295,6 +302,12 @@ class SchemaMismatch(JobqueueError):
     code = "schema_mismatch"
 
 
+class WrongResults(JobqueueError):
+    """The handler of a batch did not return one result for each of its jobs."""
+
+    code = "wrong_results"
+
+
 class SettingsError(JobqueueError):
     """A setting is wrong; the program does not start (exit 2)."""
 
@@ -311,28 +324,3 @@ class UnexpectedAnswer(JobqueueError):
     """What answers at the service's URL does not answer as jobqueue does."""
 
     code = "unexpected_answer"
-
-
-class JobOutcome(Exception):
-    """Raised by a handler to choose how its attempt ends."""
-
-
-class Unrecoverable(JobOutcome):
-    """The job cannot succeed: dead at once, with this code as reason.
-
-    Args:
-        code: stable machine-readable reason, e.g. `template_error`.
-        message: what is wrong and what to do, for people.
-    """
-
-    def __init__(self, code: str, message: str) -> None:
-        super().__init__(message)
-        self.code = code
-
-
-class Snooze(JobOutcome):
-    """Run the job again after `delay` seconds; the attempt is not spent."""
-
-    def __init__(self, delay: float) -> None:
-        super().__init__(f"snoozed for {delay:g} s")
-        self.delay = delay

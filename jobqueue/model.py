@@ -327,7 +327,11 @@ class PoolInfo(msgspec.Struct, frozen=True):
 
 
 class WorkerInfo(msgspec.Struct, frozen=True):
-    """A worker process as it describes itself at each beat."""
+    """A worker process as it describes itself at each beat.
+
+    Attributes:
+        quiet: it claims nothing, because an operator said so.
+    """
 
     id: str
     host: str
@@ -339,6 +343,7 @@ class WorkerInfo(msgspec.Struct, frozen=True):
     failed: int
     started_at_ms: int
     last_beat_at_ms: int = 0
+    quiet: bool = False
 
 
 class TypeInfo(msgspec.Struct, frozen=True):

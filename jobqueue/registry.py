@@ -6,7 +6,7 @@ from typing import Any
 
 import msgspec
 
-from jobqueue.context import JobContext
+from jobqueue.batch import Batch
 from jobqueue.errors import SettingsError
 from jobqueue.model import STATE_ALIASES, State, TypeInfo
 from jobqueue.retry import DEFAULT_RETRY, Retry
@@ -24,7 +24,8 @@ DEFAULT_QUEUE = "default"
 DEFAULT_TIMEOUT = 300.0
 """Seconds that an attempt of a type without its own timeout may take."""
 
-Handler = Callable[[JobContext, Any], Awaitable[Any]]
+Handler = Callable[[Any, Any], Awaitable[Any]]
+"""Takes a `JobContext` and a payload; for a batch a list of each, and gives a list."""
 
 
 class JobType(msgspec.Struct, frozen=True):
@@ -34,6 +35,7 @@ class JobType(msgspec.Struct, frozen=True):
         parse: turns the payload's JSON bytes into what the handler takes; raises
             `InvalidRequest` naming each wrong field. Used at submit and at start.
         handler: None where the type is known but not run in this process.
+        batch: how many jobs the handler takes in one call; None: one, and not as a list.
         renders: whether a worker needs the browser pool for it.
         payload_schema: JSON Schema of the payload, published for other producers.
         limit_key: dotted path to the field of the payload by whose value jobs are grouped for
@@ -51,6 +53,7 @@ class JobType(msgspec.Struct, frozen=True):
     payload_schema: dict[str, Any] | None = None
     limit_key: str | None = None
     retention: float | None = None
+    batch: Batch | None = None
 
     def info(self) -> TypeInfo:
         """What is published of this type for producers in other processes."""
@@ -100,6 +103,11 @@ class Registry:
     def queues(self) -> set[str]:
         """The queues of all types that can run here."""
         return {job_type.queue for job_type in self if job_type.handler}
+
+    def largest_batch(self, queue: str) -> int:
+        """Most jobs that a handler of this queue takes in one call."""
+        sizes = (each.batch.size for each in self if each.batch and each.queue == queue)
+        return max(sizes, default=1)
 
 
 __all__ = ["DEFAULT_RETRY", "Handler", "JobType", "Registry", "check_name"]

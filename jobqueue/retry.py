@@ -1,6 +1,7 @@
 """When a failed attempt runs again: pure arithmetic, no I/O."""
 
 import random
+from collections.abc import Callable
 from typing import Literal
 
 import msgspec
@@ -40,11 +41,21 @@ class Backoff(msgspec.Struct, frozen=True, omit_defaults=True):
         return float(min(base * (1 + self.jitter * spread), self.cap))
 
 
+BackoffFunction = Callable[[int, BaseException], float | None]
+"""A backoff of one's own: failed attempts so far (from 1) and the error of the latest, to seconds;
+None: the error is one that no further attempt can mend."""
+
+
 class Retry(msgspec.Struct, frozen=True):
-    """How often a job type is tried, and how long it waits in between."""
+    """How often a job type is tried, and how long it waits in between.
+
+    Attributes:
+        max_attempts: attempts in all; a submit may give its job another number.
+        backoff: the wait, by a formula or by a function; a submit's own wins over either.
+    """
 
     max_attempts: int = 3
-    backoff: Backoff = Backoff()
+    backoff: Backoff | BackoffFunction = Backoff()
 
 
 DEFAULT_RETRY = Retry()

@@ -4,6 +4,7 @@ Durations are seconds unless a name ends in `_ms`; sizes are bytes.
 """
 
 import os
+import re
 from pathlib import Path
 from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
@@ -11,6 +12,14 @@ from urllib.parse import urlsplit
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, SecretStr
 
 MIB = 1024 * 1024
+
+MAX_STARTS = 100_000
+"""Most starts of a rate: a worker remembers the time of each."""
+
+MAX_RATE_SECONDS = 86_400
+"""Longest time of a rate: a worker that is started anew remembers nothing of before."""
+
+_SECONDS = re.compile(r"[0-9]+(\.[0-9]+)?")
 _REDIS_URLS = "must start with redis://, rediss:// or unix://, or be embedded:"
 
 
@@ -54,20 +63,39 @@ def _not_empty(secret: SecretStr) -> SecretStr:
 
 def _slots_by_queue(value: Any) -> Any:
     """Takes `reports=2,mail=50` for `{"reports": 2, "mail": 50}`."""
+    return _by_queue(value, example="reports=2,mail=50")
+
+
+def _rates_by_queue(value: Any) -> Any:
+    """Takes `mail=100/60` for `{"mail": "100/60"}`."""
+    return _by_queue(value, example="mail=100/60,sms=1/1")
+
+
+def _by_queue(value: Any, *, example: str) -> Any:
     if not isinstance(value, str):
         return value
     pairs = [part.partition("=") for part in value.split(",")]
-    if not all(name.strip() and slots.strip() for name, _, slots in pairs):
-        raise ValueError("must be like reports=2,mail=50")
-    slots_of = {name.strip(): slots.strip() for name, _, slots in pairs}
-    if len(slots_of) < len(pairs):
+    if not all(name.strip() and setting.strip() for name, _, setting in pairs):
+        raise ValueError(f"must be like {example}")
+    setting_of = {name.strip(): setting.strip() for name, _, setting in pairs}
+    if len(setting_of) < len(pairs):
         raise ValueError("must name each queue once")
-    return slots_of
+    return setting_of
+
+
+def _rate(text: str) -> str:
+    count, _, seconds = text.partition("/")
+    if not (count.isdecimal() and 1 <= int(count) <= MAX_STARTS and _SECONDS.fullmatch(seconds)):
+        raise ValueError("must be like 100/60: starts, seconds")
+    if not 0 < float(seconds) <= MAX_RATE_SECONDS:
+        raise ValueError(f"must be over at most {MAX_RATE_SECONDS} seconds, and over some")
+    return text
 
 
 Seconds = Annotated[float, Field(gt=0)]
 QueueName = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]{0,62}$")]
 Slots = Annotated[int, Field(ge=1, le=10_000)]
+Rate = Annotated[str, AfterValidator(_rate)]
 
 
 class Group(BaseModel):
@@ -114,6 +142,8 @@ class WorkerSettings(Group):
     queues: Annotated[dict[QueueName, Slots], BeforeValidator(_slots_by_queue)] = {}
     """Slots of each queue; empty: all queues of all known types, `concurrency` each."""
     concurrency: int = Field(2, ge=1, le=10_000)
+    rates: Annotated[dict[QueueName, Rate], BeforeValidator(_rates_by_queue)] = {}
+    """Most starts of a queue in each process: `100/60` is 100 in any 60 s."""
     processes: int = Field(1, ge=1, le=256)
     lease: Seconds = 15.0
     drain: float = Field(25.0, ge=0)

@@ -1,8 +1,10 @@
 """Users' functions as job types: what their annotations say becomes parsing and schema."""
 
 import inspect
-from collections.abc import Awaitable, Callable
-from typing import Any, get_type_hints
+from collections.abc import Awaitable, Callable, Sequence
+from inspect import isclass
+from types import UnionType
+from typing import Any, Union, get_args, get_origin, get_type_hints
 
 import msgspec
 
@@ -20,8 +22,12 @@ class Signature(msgspec.Struct, frozen=True):
     parse_result: Parser
 
 
-def read_signature(function: HandlerFunction) -> Signature:
+def read_signature(function: HandlerFunction, *, batched: bool = False) -> Signature:
     """The signature of `async def handler(job, payload)`.
+
+    Args:
+        function: what a user defined.
+        batched: it takes and gives lists of what is read here.
 
     Raises:
         SettingsError: it is another kind of function; the message says what to change.
@@ -42,11 +48,32 @@ def read_signature(function: HandlerFunction) -> Signature:
             f"job handler {name}: cannot resolve its annotations: {error}"
         ) from None
     payload = hints.get([*parameters.parameters][1], Any)
+    result = hints.get("return", Any)
     try:
+        if batched:
+            payload, result = _item_of(payload), _without_errors(_item_of(result))
         return Signature(
             parse_payload=parser_for(payload),
             payload_schema=schema_for(payload),
-            parse_result=parser_for(hints.get("return", Any), what="result"),
+            parse_result=parser_for(result, what="result"),
         )
     except SettingsError as error:
         raise SettingsError(f"job handler {name}: {error}") from None
+
+
+def _item_of(annotation: Any) -> Any:
+    """What a list of this annotation holds."""
+    if annotation in {Any, list, Sequence}:
+        return Any
+    if get_origin(annotation) not in {list, Sequence}:
+        raise SettingsError(
+            f"takes a batch, so its payloads and what it returns are lists, not {annotation!r}"
+        )
+    return get_args(annotation)[0]
+
+
+def _without_errors(annotation: Any) -> Any:
+    """An annotation without the exceptions that stand for jobs which failed."""
+    kinds = get_args(annotation) if get_origin(annotation) in {Union, UnionType} else (annotation,)
+    results = [kind for kind in kinds if not (isclass(kind) and issubclass(kind, BaseException))]
+    return Union[tuple(results)] if results else Any  # noqa: UP007 - made of what is found

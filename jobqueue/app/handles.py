@@ -7,6 +7,7 @@ from typing import Any
 from typing_extensions import override
 
 from jobqueue.app.jobs import Jobs, completed
+from jobqueue.job_log import LogLine
 from jobqueue.model import Job
 
 
@@ -37,6 +38,14 @@ class JobHandle:
             StorageUnavailable: the storage of one of them does not answer.
         """
         return await self._jobs.fetch(await self._jobs.read(self.id), ("payload", "result"))
+
+    async def logs(self) -> list[LogLine]:
+        """What the job's handlers logged so far: its newest lines, oldest first.
+
+        Raises:
+            JobNotFound: it is gone: its retention is over.
+        """
+        return await self._jobs.logs(self.id)
 
     async def result(self, timeout: float | None = None) -> Any:  # noqa: ASYNC109 - the message names the job
         """Wait until the job has ended; what its handler returned.

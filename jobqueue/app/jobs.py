@@ -22,6 +22,7 @@ from jobqueue.errors import (
     RedisUnavailable,
     UniqueKeyHeld,
 )
+from jobqueue.job_log import LogLine
 from jobqueue.metrics import JOBS_ENQUEUED, JOBS_FINISHED, queue_label
 from jobqueue.model import (
     Accepted,
@@ -115,6 +116,17 @@ class Jobs:
             StorageUnavailable: the storage does not answer.
         """
         return await self.fetch(completed(await self.read(job_id)), ("result",))
+
+    async def logs(self, job_id: str) -> list[LogLine]:
+        """What the handlers of a job logged: its newest lines, oldest first.
+
+        Raises:
+            JobNotFound: there is none.
+        """
+        lines = await self._broker.logs(job_id)
+        if not lines:
+            await self.read(job_id)
+        return lines
 
     async def list_jobs(self, wanted: JobFilter, *, limit: int, cursor: str | None) -> Page:
         """A page of jobs; see `list_jobs`."""

@@ -18,8 +18,8 @@ from jobqueue.app.handlers import HandlerFunction, read_signature
 from jobqueue.app.handles import JobHandle
 from jobqueue.app.jobs import Jobs
 from jobqueue.app.opening import LazyStorage, open_broker
-from jobqueue.app.requests import JobRequest
 from jobqueue.app.scheduling import Scheduling
+from jobqueue.batch import Batch
 from jobqueue.broker.broker import Broker
 from jobqueue.config import load_settings
 from jobqueue.errors import InvalidRequest
@@ -30,6 +30,7 @@ from jobqueue.settings import Settings
 
 if TYPE_CHECKING:
     from jobqueue.app.codec import Parser
+    from jobqueue.app.requests import JobRequest
 
 Function = TypeVar("Function", bound=HandlerFunction)
 
@@ -76,6 +77,7 @@ class JobQueue(Scheduling):
         queue: str = DEFAULT_QUEUE,
         timeout: float = DEFAULT_TIMEOUT,
         retry: Retry = DEFAULT_RETRY,
+        batch: Batch | None = None,
     ) -> Callable[[Function], Function]:
         """Define a job type: decorates `async def handler(job: JobContext, payload: …)`.
 
@@ -84,13 +86,16 @@ class JobQueue(Scheduling):
             queue: where its jobs wait unless a submit says otherwise.
             timeout: seconds that one attempt may take.
             retry: how often and when a failed attempt is tried again.
+            batch: how many jobs one call takes; then the handler is
+                `async def handler(jobs: list[JobContext], payloads: list[…])` and returns a
+                list with the result of each job, or an exception, in their order.
 
         Raises:
             SettingsError: a name is wrong or taken, or the function is no handler.
         """
 
         def define(function: Function) -> Function:
-            signature = read_signature(function)
+            signature = read_signature(function, batched=batch is not None)
             self.registry.add(
                 JobType(
                     name=name,
@@ -100,6 +105,7 @@ class JobQueue(Scheduling):
                     parse=signature.parse_payload,
                     handler=function,
                     payload_schema=signature.payload_schema,
+                    batch=batch,
                 )
             )
             self._results[name] = signature.parse_result

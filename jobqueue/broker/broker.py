@@ -10,17 +10,19 @@ from jobqueue.broker.connections import Connections
 from jobqueue.broker.consumer import BLOCK_SLACK, Claim, Consumer, Lease
 from jobqueue.broker.deployment import deployment_of
 from jobqueue.broker.durability import WAIT_MS, Confirmation
-from jobqueue.broker.events import Event, Events
+from jobqueue.broker.events import CancelOrder, Event, Events, LookOrder
 from jobqueue.broker.firing import FireReport, Firing
 from jobqueue.broker.keys import SCHEMA_VERSION, Keys
 from jobqueue.broker.leases import LeaseRenewer, Renewal
 from jobqueue.broker.listing import Filter, Lister
 from jobqueue.broker.operator import Operator
 from jobqueue.broker.producer import Producer
+from jobqueue.broker.quieting import Quieting
 from jobqueue.broker.reader import Reader, Standing
 from jobqueue.broker.reaping import Reaping, ReapReport
 from jobqueue.broker.schedule_store import ScheduleStore
 from jobqueue.broker.schedules import Schedules
+from jobqueue.job_log import LogLine
 from jobqueue.model import (
     Accepted,
     CancelResult,
@@ -71,6 +73,7 @@ class Broker:
         self._producer = Producer(self._channel, keys, retention)
         self._reader = Reader(self._channel, keys)
         self._lister = Lister(self._channel, keys, self._reader)
+        self._quieting = Quieting(self._channel, keys, self._reader)
         self._reaping = Reaping(self._channel, keys, retention)
         self.operator = Operator(self._channel, keys, retention)
         self.schedules = Schedules(ScheduleStore(self._channel, keys))
@@ -119,6 +122,10 @@ class Broker:
     async def get(self, job_id: str) -> Job | None:
         """The job of this id, None when there is none."""
         return await self._reader.get(job_id)
+
+    async def logs(self, job_id: str) -> list[LogLine]:
+        """The newest lines of a job's log, oldest first; none where there is no such job."""
+        return await self._reader.logs(job_id)
 
     async def standings(self, job_ids: Iterable[str]) -> dict[str, Standing]:
         """State and result of each of these jobs that is known; payloads are not read."""
@@ -194,6 +201,14 @@ class Broker:
         """Queue a dead or cancelled job again, with all its attempts."""
         return (await self.operator.replay([job_id]))[0]
 
+    async def quiet(self, worker_id: str) -> None:
+        """Let a worker claim nothing until `unquiet`; see `Quieting`."""
+        await self._quieting.quiet(worker_id)
+
+    async def unquiet(self, worker_id: str) -> None:
+        """Let a quiet worker claim again; see `Quieting`."""
+        await self._quieting.unquiet(worker_id)
+
     # Workers
 
     async def consumer(self, queue: str, *, worker_id: str, lease: float) -> Consumer:
@@ -210,11 +225,11 @@ class Broker:
             retention=self._retention,
         )
 
-    def cancellations(
+    def orders(
         self, on_subscribed: Callable[[], None] = lambda: None
-    ) -> AsyncGenerator[str, None]:
-        """Ids of running jobs that somebody just cancelled, any worker's; see `Events`."""
-        return self._events.cancellations(on_subscribed)
+    ) -> AsyncGenerator[CancelOrder | LookOrder, None]:
+        """What workers are told, any of them; see `Events`."""
+        return self._events.orders(on_subscribed)
 
     def lease_renewer(self, *, lease: float) -> LeaseRenewer:
         """For the thread that keeps leases alive."""
@@ -237,12 +252,14 @@ class Broker:
 
 __all__ = [
     "Broker",
+    "CancelOrder",
     "Claim",
     "Connections",
     "Consumer",
     "Event",
     "FireReport",
     "Lease",
+    "LookOrder",
     "ReapReport",
     "Renewal",
     "ServerInfo",

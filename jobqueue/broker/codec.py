@@ -8,13 +8,14 @@ It is compact, because a queued job is this string and one list entry; the scrip
 first letter and nothing else. All that changes later is in the status hash.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any, Literal
 
 import msgspec
 
 from jobqueue.broker.scripts import Argument
 from jobqueue.ids import ULID_LENGTH, created_at_ms, split_job_id
+from jobqueue.job_log import LogLine, NewLines
 from jobqueue.model import (
     DEFAULT_OPTIONS,
     Accepted,
@@ -170,9 +171,23 @@ def verdict_arguments(verdict: Verdict) -> tuple[Argument, ...]:
     )
 
 
-def progress_argument(progress: Progress) -> bytes:
-    """A progress as it is kept and published."""
-    return _encode(progress)
+def report_arguments(
+    job_id: str, token: str, progress: Progress | None, new: NewLines | None
+) -> tuple[Argument, ...]:
+    """What `report` takes of a delivery: see report.lua."""
+    return (
+        ulid_of(job_id),
+        token,
+        _encode(progress) if progress else b"",
+        new.first if new else 0,
+        _encode_lines(new) if new else b"",
+    )
+
+
+def decode_log(entries: Iterable[bytes]) -> list[LogLine]:
+    """A job's log from its list."""
+    pairs = (entry.partition(b" ") for entry in entries)
+    return [LogLine(int(at), text.decode()) for at, _, text in pairs]
 
 
 CLAIM_FIELDS = 6
@@ -238,6 +253,11 @@ def decode_job(job_id: str, record: Sequence[Any]) -> Job:
         reason=_text(status, b"reason"),
         cancel_requested=b"cancel" in status,
     )
+
+
+def _encode_lines(new: NewLines) -> bytes:
+    """Lone surrogates, which no UTF-8 has, become question marks."""
+    return "\n".join(f"{age} {text}" for age, text in new.lines).encode(errors="replace")
 
 
 def _number(status: dict[bytes, bytes], field: bytes) -> int | None:

@@ -5,6 +5,7 @@ import math
 import secrets
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import chain
+from types import MappingProxyType
 from typing import Any
 
 import msgspec
@@ -13,14 +14,14 @@ from jobqueue.broker import scripts
 from jobqueue.broker.channel import Channel
 from jobqueue.broker.codec import (
     decode_claimed,
-    progress_argument,
+    report_arguments,
     retention_argument,
-    ulid_of,
     verdict_arguments,
 )
 from jobqueue.broker.keys import SCHEMA_VERSION, Keys
 from jobqueue.broker.resend import resend
 from jobqueue.broker.scripts import Argument, ScriptCall
+from jobqueue.job_log import MAX_LOG_LINES, NewLines
 from jobqueue.model import ClaimedJob, Progress, Settled, Verdict, WorkerInfo
 from jobqueue.settings import RetentionSettings
 
@@ -34,7 +35,7 @@ BLOCK_SLACK = 5.0
 """Seconds past its block after which a waiting connection counts as dead and is replaced."""
 
 PRESENCE_MS = 60_000
-"""How long a worker's own description outlives its last beat."""
+"""How long a worker's own description, and an operator's word to it, outlive its last beat."""
 
 
 class Claim(msgspec.Struct, frozen=True):
@@ -90,6 +91,7 @@ class Consumer:
         self._inbox = keys.of(queue, f"inbox:{worker_id}")
         self._nonce: str | None = None
         self._unread: Claim | None = None
+        self._left = False
 
     async def wait(self, seconds: float) -> None:
         """Block until a job may be ready, at most `seconds`. Never cancel this call."""
@@ -138,25 +140,45 @@ class Consumer:
             raise claim
         return settled, claim
 
-    async def report(self, progress: Mapping[Lease, Progress]) -> list[str]:
-        """Publish progress; returns the ids whose lease is no longer this worker's."""
+    async def report(
+        self,
+        progress: Mapping[Lease, Progress],
+        lines: Mapping[Lease, NewLines] = MappingProxyType({}),
+    ) -> list[str]:
+        """Publish progress and keep log lines; a call that raised may be made again.
+
+        Returns:
+            The ids whose lease is no longer this worker's.
+        """
+        leases = dict.fromkeys((*progress, *lines))
         arguments: Iterator[Argument] = chain.from_iterable(
-            (ulid_of(lease.job_id), lease.token, progress_argument(newest))
-            for lease, newest in progress.items()
+            report_arguments(lease.job_id, lease.token, progress.get(lease), lines.get(lease))
+            for lease in leases
         )
-        stale = await self._commands.call(scripts.report(self._meta, self._worker, arguments))
+        call = scripts.report(self._meta, self._worker, MAX_LOG_LINES, arguments)
+        stale = await self._commands.call(call)
         return [f"{self._queue}-{ulid.decode()}" for ulid in stale]
 
-    async def beat(self, info: WorkerInfo) -> None:
-        """Say that this worker lives; every 5 s. `info` holds all pools of the process."""
+    async def beat(self, info: WorkerInfo) -> bool:
+        """Say that this worker lives; every 5 s. `info` holds all pools of the process.
+
+        After `leave` it says nothing: a worker that signed off is not listed again.
+
+        Returns:
+            Whether an operator wants the worker to be quiet.
+        """
+        if self._left:
+            return False
         text = msgspec.json.encode(info)
-        await asyncio.gather(
+        _, quiet = await asyncio.gather(
             self._commands.execute("SADD", self._queues, self._queue),
             self._commands.call(scripts.beat(self._meta, self._worker, text, PRESENCE_MS)),
         )
+        return bool(quiet)
 
     async def leave(self) -> None:
         """Hand back the inbox and sign off; after the last settle."""
+        self._left = True
         call = scripts.leave(self._meta, self._worker)
         await resend(lambda: self._commands.call(call))
 
@@ -195,6 +217,11 @@ class Consumer:
             more=bool(more),
             due_in=due_in / 1000 if due_in >= 0 else None,
         )
+
+
+def quiet_key(keys: Keys, queue: str, worker_id: str) -> str:
+    """The flag that keeps a worker from claiming in a queue; see beat.lua."""
+    return keys.of(queue, f"quiet:{worker_id}")
 
 
 def _read_settled(reply: list[bytes]) -> list[Settled]:

@@ -1,4 +1,4 @@
-"""Listening to what happens: transitions of jobs, and cancellations for workers."""
+"""Listening to what happens: transitions of jobs, and orders to workers."""
 
 import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator, Callable
@@ -40,6 +40,21 @@ class Event(msgspec.Struct, frozen=True, rename="camel"):
     progress: Progress | None = None
 
 
+class CancelOrder(msgspec.Struct, frozen=True):
+    """Somebody cancelled a running job: whoever runs it ends it."""
+
+    job_id: str
+
+
+class LookOrder(msgspec.Struct, frozen=True):
+    """An operator's word to a worker changed: it beats at once, and so learns of it."""
+
+    worker_id: str
+
+
+LOOK = "look:"
+"""What starts the text of a `LookOrder`; job ids have no colon."""
+
 _decode = msgspec.json.Decoder(Event).decode
 
 
@@ -62,23 +77,23 @@ class Events:
         async with self._subscribed(channel) as subscription:
             yield (_decode(text) async for text in self._messages(subscription))
 
-    async def cancellations(
+    async def orders(
         self, on_subscribed: Callable[[], None] = lambda: None
-    ) -> AsyncGenerator[str, None]:
-        """Ids of running jobs that somebody just cancelled; subscribes again by itself.
+    ) -> AsyncGenerator[CancelOrder | LookOrder, None]:
+        """What workers are told, any of them; subscribes again by itself.
 
-        Best effort: what lasts is the flag that `LeaseRenewer.renew` reports.
+        Best effort: what lasts are the flags that `LeaseRenewer.renew` and a beat report.
 
         Args:
-            on_subscribed: called after each subscribing; what was cancelled before it is
-                known from the flag only.
+            on_subscribed: called after each subscribing; what was ordered before it is
+                known from the flags only.
         """
         while True:
             try:
                 async with self._subscribed(self._keys.control) as subscription:
                     on_subscribed()
                     async for text in self._messages(subscription):
-                        yield text.decode()
+                        yield _read_order(text.decode())
             except RedisUnavailable:
                 await asyncio.sleep(RECONNECT_DELAY)
 
@@ -116,3 +131,9 @@ class Events:
 
     def _unavailable(self, error: Exception) -> RedisUnavailable:
         return RedisUnavailable(f"Redis at {self._address.masked}: {error}")
+
+
+def _read_order(text: str) -> CancelOrder | LookOrder:
+    if text.startswith(LOOK):
+        return LookOrder(text.removeprefix(LOOK))
+    return CancelOrder(text)

@@ -8,9 +8,10 @@ import msgspec
 
 from jobqueue.broker import scripts
 from jobqueue.broker.channel import Channel
-from jobqueue.broker.codec import decode_job, ulid_of
+from jobqueue.broker.codec import decode_job, decode_log, ulid_of
 from jobqueue.broker.keys import Keys
 from jobqueue.ids import created_at_ms, split_job_id
+from jobqueue.job_log import LogLine
 from jobqueue.model import Job, QueueStats, State, TypeInfo, WorkerInfo
 
 READ_JOBS = 100
@@ -52,6 +53,14 @@ class Reader:
             decode_job(job_id, record) if record else None
             for job_id, record in zip(job_ids, records, strict=True)
         ]
+
+    async def logs(self, job_id: str) -> list[LogLine]:
+        """The newest lines of a job's log, oldest first; none where there is no such job."""
+        names = split_job_id(job_id)
+        if names is None:
+            return []
+        key = self._keys.of(names[0], f"{names[1]}:log")
+        return decode_log(await self._channel.execute("LRANGE", key, 0, -1))
 
     async def standings(self, job_ids: Iterable[str]) -> dict[str, Standing]:
         """How each of these jobs stands, without its payload; unknown ones are left out."""

@@ -49,8 +49,8 @@ def renew(lease_ms: int, rest: Iterable[Argument], /) -> None:
 
 
 @Script
-def report(worker: str, rest: Iterable[Argument], /) -> None:
-    """Keep progress: id, token, progress each."""
+def report(worker: str, keep_lines: int, rest: Iterable[Argument], /) -> None:
+    """Keep progress and log lines: id, token, progress, first, lines each."""
 
 
 @Script

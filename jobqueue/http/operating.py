@@ -43,6 +43,7 @@ class WorkerDocument(msgspec.Struct):
     started_at: str
     last_beat_at: str
     healthy: bool
+    quiet: bool
 
 
 class WorkerList(msgspec.Struct):
@@ -116,4 +117,5 @@ def _worker_document(worker: WorkerInfo) -> WorkerDocument:
         started_at=timestamp(worker.started_at_ms),
         last_beat_at=timestamp(worker.last_beat_at_ms),
         healthy=is_healthy(worker),
+        quiet=worker.quiet,
     )

@@ -1,10 +1,11 @@
-"""One attempt: run the handler, stop it when it must stop, say how it ended."""
+"""One attempt: its time, its end, and what makes it stop before."""
 
 import asyncio
+from abc import ABC, abstractmethod
 from collections.abc import Callable
 from enum import Enum
 from time import monotonic
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 import structlog
@@ -17,7 +18,7 @@ from jobqueue.worker import verdicts
 
 if TYPE_CHECKING:
     from jobqueue.app.contents import Contents
-    from jobqueue.registry import Handler, JobType
+    from jobqueue.registry import JobType
     from jobqueue.worker.deadlines import Deadlines
     from jobqueue.worker.gate import Gate
 
@@ -48,6 +49,7 @@ class Bench:
     """What all attempts of a pool share.
 
     Attributes:
+        started: told of each attempt whose handler is given its chance.
         end: takes each attempt once, with its verdict (None: there is nothing to say).
         stuck: told of each attempt that was given up while its handler still runs.
     """
@@ -57,9 +59,11 @@ class Bench:
         "deadlines",
         "end",
         "gate",
+        "log",
         "loop",
         "report",
         "result_limit",
+        "started",
         "stuck",
     )
 
@@ -68,8 +72,10 @@ class Bench:
         *,
         deadlines: "Deadlines",
         gate: "Gate",
+        started: Callable[[], None],
         end: "Callable[[Attempt, Verdict | None], None]",
         report: Callable[[str, Progress], None],
+        log: Callable[[str, str, str], None],
         stuck: "Callable[[Attempt], None]",
         contents: "Contents",
         result_limit: int,
@@ -77,28 +83,30 @@ class Bench:
         self.loop = asyncio.get_running_loop()
         self.deadlines = deadlines
         self.gate = gate
+        self.started = started
         self.end = end
         self.report = report
+        self.log = log
         self.stuck = stuck
         self.contents = contents
         self.result_limit = result_limit
 
 
-class Attempt:
+class Attempt(ABC):
     """A claimed job in a slot, from its claim until its verdict is settled.
+
+    How the handler is called is for the subclasses: alone or for many jobs.
 
     Attributes:
         ended: its verdict is known; a handler that still runs no longer matters.
         started_at, deadline: in `time.monotonic()`, which is the loop's clock too.
         stopped: why it was told to stop, if it was.
+        timeout: seconds that it may take.
     """
 
     __slots__ = (
-        "_begun",
         "_bench",
         "_give_up_at",
-        "_handler",
-        "_task",
         "deadline",
         "ended",
         "job",
@@ -108,20 +116,27 @@ class Attempt:
         "type",
     )
 
-    def __init__(
-        self, job: ClaimedJob, job_type: "JobType", handler: "Handler", bench: Bench
-    ) -> None:
+    def __init__(self, job: ClaimedJob, job_type: "JobType", bench: Bench) -> None:
         self.job = job
         self.type = job_type
         self.timeout = job.options.timeout or job_type.timeout
         self.ended = False
         self.stopped: Stop | None = None
         self.started_at = self.deadline = NEVER
-        self._handler = handler
         self._bench = bench
-        self._begun = False
         self._give_up_at = NEVER
-        self._task: asyncio.Task[None] | None = None
+
+    @abstractmethod
+    def start(self) -> None:
+        """Let the handler run; the pool is told when it ends."""
+
+    @abstractmethod
+    def start_alone(self) -> None:
+        """Let it run as soon as it is the only one of the process."""
+
+    @abstractmethod
+    def _interrupt(self) -> None:
+        """It was told to stop: cancel the handler."""
 
     @property
     def has_started(self) -> bool:
@@ -133,26 +148,15 @@ class Attempt:
         """Until when its lease may be renewed."""
         return self.deadline + LEASE_GRACE
 
-    def start(self) -> None:
-        """Start the handler in a task; the pool is told when it ends."""
-        self._task = self._bench.loop.create_task(self._run())
-
-    def start_alone(self) -> None:
-        """Start it as soon as it is the only one of the process."""
-        self._task = self._bench.loop.create_task(self._run_alone())
-
     def stop(self, why: Stop) -> None:
         """Cancel the handler; the first reason counts, but a lost lease beats all."""
         if self.ended or (self.stopped and why is not Stop.LOST):
             return
         if why is Stop.LOST:
             _log.warning("lease_lost", job=self.job.id, attempt=self.job.attempt)
-        if self.stopped is None and self._task:
-            if self._begun:  # a task that is cancelled before its first step never runs at all
-                self._task.cancel()
-            self._give_up_at = monotonic() + CANCEL_GRACE
-            self._bench.deadlines.add(self._give_up_at, self)
-        self.stopped = why
+        first, self.stopped = self.stopped is None, why
+        if first:
+            self._interrupt()
 
     def due(self, now: float) -> None:
         """A deadline passed: time to stop, or to give up one that did not."""
@@ -161,67 +165,27 @@ class Attempt:
         elif now >= self._give_up_at:
             self.give_up()
 
+    def give_up_later(self) -> None:
+        """Its handler was cancelled: give it up if that does not help."""
+        self._give_up_at = monotonic() + CANCEL_GRACE
+        self._bench.deadlines.add(self._give_up_at, self)
+
     def give_up(self) -> None:
         """End it although its handler still runs."""
         if not self.ended:
             self._bench.stuck(self)
-            self._end(self._verdict_of_stop())
+            self.end_stopped()
 
-    async def _run_alone(self) -> None:
-        gate = self._bench.gate
-        self._begun = True
-        try:
-            if self.stopped is None:  # else it only ends, and waits for nobody
-                await gate.down_to(1)
-        except asyncio.CancelledError:
-            self._end(self._verdict_of_stop())
-        else:
-            await self._run()
-        finally:
-            gate.open()
+    def begin(self, now: float | None = None) -> None:
+        """Its handler is called, at `now`: from here on its time runs."""
+        self.started_at = monotonic() if now is None else now
+        self.deadline = self.started_at + self.timeout
+        self._bench.started()
+        self._bench.deadlines.add(self.deadline, self)
 
-    async def _run(self) -> None:
-        if self.stopped is not None:
-            self._end(self._verdict_of_stop())
-            return
-        bench, job = self._bench, self.job
-        self._begun = True
-        self.started_at = now = monotonic()
-        self.deadline = deadline = now + self.timeout
-        bench.deadlines.add(deadline, self)
-        try:
-            content = await self._fetch() if is_reference(job.payload) else job.payload
-            try:
-                payload = self.type.parse(content)
-            except Exception as error:  # noqa: BLE001 - however a user's parser fails, it is this
-                self._end(verdicts.undecodable(job, error))
-                return
-            verdict = self._verdict_of_value(await self._handler(self._context(), payload))
-            if verdict and verdict.result and bench.contents.is_large(verdict.result):
-                verdict = await self._stored(verdict, verdict.result)
-        except (Exception, asyncio.CancelledError, SystemExit) as error:  # noqa: BLE001 - a verdict
-            verdict = self._verdict_of_error(error)
-        self._end(verdict)
-
-    async def _fetch(self) -> bytes:
-        """The job's payload, which is in the storage."""
-        try:
-            return await self._bench.contents.fetch(self.job.payload)
-        except ContentGone as error:
-            raise Unrecoverable("payload_missing", f"the payload: {error}") from error
-
-    async def _stored(self, verdict: Verdict, result: bytes) -> Verdict:
-        """The verdict that refers to its result, which is in the storage once this returns.
-
-        Until Redis has taken that verdict nobody sees the upload, whose key is this delivery's
-        own; it belongs to the attempt's time, and whatever stops the attempt stops it.
-        """
-        job = self.job
-        reference = await self._bench.contents.keep_result(job.id, job.token, result)
-        return msgspec.structs.replace(verdict, result=reference)
-
-    def _context(self) -> JobContext:
-        job = self.job
+    def context(self) -> JobContext:
+        """What its handler is given about it."""
+        job, bench = self.job, self._bench
         return JobContext(
             id=job.id,
             type=job.type,
@@ -229,32 +193,74 @@ class Attempt:
             max_attempts=job.options.max_attempts or self.type.retry.max_attempts,
             token=job.token,
             deadline=self.deadline,
-            report=self._bench.report,
+            report=bench.report,
+            log=bench.log,
+            is_cancelled=self._is_unwanted,
         )
 
-    def _end(self, verdict: Verdict | None) -> None:
+    async def payload(self) -> Any:
+        """What its handler takes.
+
+        Raises:
+            Unrecoverable: it is not there, or is not what the type takes.
+            StorageUnavailable: it is in the storage, which does not answer.
+        """
+        content = self.job.payload
+        if is_reference(content):
+            try:
+                content = await self._bench.contents.fetch(content)
+            except ContentGone as error:
+                raise Unrecoverable("payload_missing", f"the payload: {error}") from error
+        try:
+            return self.type.parse(content)
+        except Exception as error:
+            message = f"{type(error).__name__}: {error}"
+            raise Unrecoverable("undecodable_payload", message) from error
+
+    async def succeed(self, value: object) -> None:
+        """The handler returned; work that it finished while told to shut down is finished.
+
+        A large result is in the storage once this returns. Until Redis has taken the verdict nobody
+        sees the upload, whose key is this delivery's own; it belongs to the attempt's time, and
+        whatever stops the attempt stops it.
+
+        Raises:
+            StorageUnavailable: the storage does not take the result.
+        """
+        if self.stopped not in {None, Stop.SHUTDOWN}:
+            self.end_stopped()
+            return
+        job, contents = self.job, self._bench.contents
+        verdict = verdicts.completed(job, value, limit=self._bench.result_limit)
+        if verdict.result and contents.is_large(verdict.result):
+            reference = await contents.keep_result(job.id, job.token, verdict.result)
+            verdict = msgspec.structs.replace(verdict, result=reference)
+        self.end(verdict)
+
+    def fail(self, error: BaseException) -> None:
+        """The handler raised."""
+        if self.stopped is None:
+            self.end(verdicts.failed(self.job, self.type.retry, error))
+        else:
+            self.end_stopped()
+
+    def end_stopped(self) -> None:
+        """It ends as it was told to stop."""
+        match self.stopped:
+            case Stop.TIMEOUT:
+                self.end(verdicts.timed_out(self.job, self.type.retry, self.timeout))
+            case Stop.CANCEL:
+                self.end(verdicts.cancelled(self.job))
+            case Stop.SHUTDOWN | None:
+                self.end(verdicts.returned(self.job))
+            case Stop.LOST:
+                self.end(None)
+
+    def end(self, verdict: Verdict | None) -> None:
+        """It ends with this verdict, unless it has ended before."""
         if not self.ended:
             self.ended = True
             self._bench.end(self, verdict)
 
-    def _verdict_of_value(self, value: object) -> Verdict | None:
-        """A handler that finished its work while told to shut down has finished it."""
-        if self.stopped is None or self.stopped is Stop.SHUTDOWN:
-            return verdicts.completed(self.job, value, limit=self._bench.result_limit)
-        return self._verdict_of_stop()
-
-    def _verdict_of_error(self, error: BaseException) -> Verdict | None:
-        if self.stopped is None:
-            return verdicts.failed(self.job, self.type.retry, error)
-        return self._verdict_of_stop()
-
-    def _verdict_of_stop(self) -> Verdict | None:
-        match self.stopped:
-            case Stop.TIMEOUT:
-                return verdicts.timed_out(self.job, self.type.retry, self.timeout)
-            case Stop.CANCEL:
-                return verdicts.cancelled(self.job)
-            case Stop.SHUTDOWN | None:
-                return verdicts.returned(self.job)
-            case Stop.LOST:
-                return None
+    def _is_unwanted(self) -> bool:
+        return self.stopped is Stop.CANCEL or self.stopped is Stop.LOST

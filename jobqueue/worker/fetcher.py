@@ -15,6 +15,7 @@ from jobqueue.errors import Unavailable
 from jobqueue.model import Settled, Verdict
 from jobqueue.outage import Outage
 from jobqueue.worker.pool import Pool
+from jobqueue.worker.reporter import Reporter
 from jobqueue.worker.waiter import BLOCK, SPREAD, Waiter
 
 OVERDUE = 10.0
@@ -30,9 +31,10 @@ they save."""
 class Fetcher:
     """Keeps one pool busy, through every outage, until it is told to stop."""
 
-    def __init__(self, pool: Pool, consumer: Consumer) -> None:
+    def __init__(self, pool: Pool, consumer: Consumer, reporter: Reporter) -> None:
         self._pool = pool
         self._consumer = consumer
+        self._reporter = reporter
         self._loop = asyncio.get_running_loop()
         self._outage = Outage(f"fetch:{pool.queue}")
         self._waiter = Waiter(pool.queue, consumer, self._must_claim)
@@ -67,13 +69,16 @@ class Fetcher:
 
     def close(self) -> None:
         """Claim no more; verdicts are settled to the last."""
-        self._pool.closed = True
-        self._pool.changed.set()
+        self._pool.close()
 
     def reopened(self) -> None:
         """Slots that were barred may be filled again."""
         self._ask = True
         self._pool.changed.set()
+
+    def hand_back(self) -> None:
+        """Nothing may start here from now on: what was delivered goes back, and the alarm."""
+        self._must_claim()
 
     def overdue(self) -> str | None:
         """What hangs, if something does."""
@@ -94,7 +99,10 @@ class Fetcher:
 
     async def _exchange(self) -> None:
         pool = self._pool
-        sent, free = pool.outbox.take(), pool.free
+        sent = pool.outbox.take()
+        if sent and self._reporter.has_lines:  # first: a job that has ended has its whole log
+            await self._reporter.flush(pool)
+        free = pool.free
         must, self._must, self._ask = self._must, False, False  # a wait may return meanwhile
         self._calling_since = monotonic()
         try:
@@ -153,6 +161,8 @@ class Fetcher:
         self._alarm = None if due_in is None else self._loop.call_later(due_in, self._must_claim)
 
     async def _sign_off(self) -> None:
+        if self._reporter.has_lines:
+            await self._reporter.flush(self._pool)
         while True:
             try:
                 await self._consumer.leave()

@@ -1,7 +1,8 @@
 """Who may start: all jobs of a process, or one alone."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 
 
 class Gate:
@@ -40,6 +41,15 @@ class Gate:
         self.closed = False
         for callback in self._on_open:
             callback()
+
+    @asynccontextmanager
+    async def alone(self) -> AsyncIterator[None]:
+        """Wait until only one attempt is left, and open when it is done."""
+        try:
+            await self.down_to(1)
+            yield
+        finally:
+            self.open()
 
     async def down_to(self, count: int) -> None:
         """Wait until at most `count` attempts are left."""

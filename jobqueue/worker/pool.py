@@ -10,16 +10,20 @@ import structlog
 
 from jobqueue.app.contents import Contents
 from jobqueue.metrics import OTHER
-from jobqueue.model import ClaimedJob, Outcome, PoolInfo, Progress, Settled, Verdict
-from jobqueue.registry import JobType, Registry
+from jobqueue.model import ClaimedJob, Outcome, PoolInfo, Settled, Verdict
+from jobqueue.registry import Handler, JobType, Registry
 from jobqueue.retry import Retry
 from jobqueue.settings import LimitSettings
 from jobqueue.worker import verdicts
 from jobqueue.worker.attempt import Attempt, Bench, Stop
+from jobqueue.worker.batches import Batches
 from jobqueue.worker.deadlines import Deadlines
 from jobqueue.worker.gate import Gate
 from jobqueue.worker.meters import Meters
 from jobqueue.worker.outbox import Outbox
+from jobqueue.worker.reporter import Reporter
+from jobqueue.worker.single import Single
+from jobqueue.worker.throttle import Throttle
 
 CRASHES_UNTIL_ALONE = 2
 """Crashes after which a job runs alone: the first may have been a neighbour's fault."""
@@ -50,8 +54,9 @@ class Pool:
         limits: LimitSettings,
         contents: Contents,
         gate: Gate,
+        throttle: Throttle,
         deadlines: Deadlines,
-        report: Callable[[str, Progress], None],
+        reporter: Reporter,
         on_stuck: Callable[[], None],
     ) -> None:
         self.queue = queue
@@ -65,21 +70,27 @@ class Pool:
         self._registry = registry
         self._default_retry = Retry(max_attempts=limits.max_attempts)
         self._gate = gate
+        self._throttle = throttle
         self._on_stuck = on_stuck
         self._bench = Bench(
             deadlines=deadlines,
             gate=gate,
+            started=throttle.started,
             end=self._end,
-            report=report,
+            report=reporter.report,
+            log=reporter.log,
             stuck=self._give_up,
             contents=contents,
             result_limit=limits.result,
         )
+        self._batches = Batches(slots=slots, bench=self._bench)
 
     @property
     def free(self) -> int:
         """Slots that a claim may fill now."""
-        return 0 if self.closed or self._gate.closed else self.slots - self._busy
+        if self.closed or self._gate.closed:
+            return 0
+        return min(self.slots - self._busy, self._throttle.room())
 
     @property
     def busy(self) -> int:
@@ -101,7 +112,14 @@ class Pool:
 
         Jobs that cannot start here get their verdict at once.
         """
-        return [attempt for job in jobs if (attempt := self._admit(job))]
+        attempts: list[Attempt] = []
+        free = self.free
+        for job in jobs:
+            if len(attempts) >= free or self._gate.closed:
+                self.outbox.add(verdicts.returned(job))
+            elif attempt := self._admit(job):
+                attempts.append(attempt)
+        return attempts
 
     def launch(self, attempts: Iterable[Attempt]) -> None:
         """Start the handlers."""
@@ -111,6 +129,12 @@ class Pool:
                 attempt.start_alone()
             else:
                 attempt.start()
+
+    def close(self) -> None:
+        """Start nothing any more; jobs that still wait for their batch go back."""
+        self.closed = True
+        self._batches.close()
+        self.changed.set()
 
     def settled(self, sent: Sequence[Verdict], answers: Sequence[Settled]) -> None:
         """Redis has answered: these jobs are no longer held."""
@@ -130,22 +154,25 @@ class Pool:
             self.meters.stale(stale)
 
     def _admit(self, job: ClaimedJob) -> Attempt | None:
-        if self.free <= 0:
-            self.outbox.add(verdicts.returned(job))
-            return None
         job_type = self._registry.get(job.type)
         if job_type is None or job_type.handler is None:
             self._refuse(job, job_type)
             return None
         if earlier := self.held.get(job.id):  # Redis has given it out anew
             earlier.stop(Stop.LOST)
-        attempt = Attempt(job, job_type, job_type.handler, self._bench)
+        attempt = self._attempt(job, job_type, job_type.handler)
         self.held[job.id] = attempt
         self._busy += 1
+        self._throttle.reserve()
         self._gate.enter()
         if job.crashes >= CRASHES_UNTIL_ALONE:
             self._gate.close()
         return attempt
+
+    def _attempt(self, job: ClaimedJob, job_type: JobType, handler: Handler) -> Attempt:
+        if job_type.batch is None:
+            return Single(job, job_type, handler, self._bench)
+        return self._batches.member(job, job_type, job_type.batch, handler)
 
     def _refuse(self, job: ClaimedJob, job_type: JobType | None) -> None:
         retry = job_type.retry if job_type else self._default_retry
@@ -158,10 +185,14 @@ class Pool:
         self._gate.leave()
         if attempt.has_started:
             self.meters.ran(attempt.job.type, monotonic() - attempt.started_at)
+        else:
+            self._throttle.released()
         if verdict is None:
             self._release(attempt.job.id, attempt.job.token)
         else:
             self.outbox.add(verdict)
+            if verdict.outcome is Outcome.RATE_LIMITED:
+                self._throttle.hold(verdict.delay_ms / 1000)
         self.changed.set()
 
     def _release(self, job_id: str, token: str) -> Attempt | None:

@@ -1,6 +1,7 @@
-"""What a worker says of itself: its beat, and the job types it runs."""
+"""What a worker says of itself and hears in return: its beat, and the job types it runs."""
 
 import asyncio
+import contextlib
 import random
 from collections.abc import Callable, Sequence
 from time import monotonic
@@ -22,7 +23,12 @@ PUBLISH_INTERVAL = 3600.0
 
 
 class Presence:
-    """Beats in every queue that a worker serves and publishes its types."""
+    """Beats in every queue that a worker serves and publishes its types.
+
+    Args:
+        describe: the worker as it is now.
+        on_quiet: told when an operator's word, which a beat brings, has changed.
+    """
 
     def __init__(
         self,
@@ -30,11 +36,15 @@ class Presence:
         consumers: Sequence[Consumer],
         types: Sequence[TypeInfo],
         describe: Callable[[], WorkerInfo],
+        on_quiet: Callable[[bool], None],
     ) -> None:
         self._broker = broker
         self._consumers = consumers
         self._types = types
         self._describe = describe
+        self._on_quiet = on_quiet
+        self._quiet = False
+        self._beat_now = asyncio.Event()
         self._answered_at = -REACHABLE_FOR
 
     @property
@@ -42,19 +52,36 @@ class Presence:
         """Whether Redis has answered a beat just now."""
         return monotonic() - self._answered_at < REACHABLE_FOR
 
+    def look_now(self) -> None:
+        """Beat without waiting: there may be a new word from an operator."""
+        self._beat_now.set()
+
     async def beat(self) -> None:
         """Beat for ever."""
         outage = Outage("beat")
         while True:
+            self._beat_now.clear()
             info = self._describe()
             try:
-                await asyncio.gather(*(consumer.beat(info) for consumer in self._consumers))
+                answers = await asyncio.gather(*(each.beat(info) for each in self._consumers))
             except Unavailable as error:
                 await outage.pause(error)
                 continue
             outage.over()
             self._answered_at = monotonic()
-            await asyncio.sleep(BEAT_INTERVAL * random.uniform(0.9, 1.1))
+            if self._heed(quiet=any(answers)):
+                continue  # others see at once that it was heeded
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(BEAT_INTERVAL * random.uniform(0.9, 1.1)):
+                    await self._beat_now.wait()
+
+    def _heed(self, *, quiet: bool) -> bool:
+        """Whether this is news."""
+        if quiet == self._quiet:
+            return False
+        self._quiet = quiet
+        self._on_quiet(quiet)
+        return True
 
     async def publish_types(self) -> None:
         """Publish the types for ever, so that producers elsewhere know them."""

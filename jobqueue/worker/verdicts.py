@@ -1,13 +1,15 @@
 """What an attempt's end means for its job: pure, no I/O."""
 
 import traceback
+from types import TracebackType
 from typing import Any
 
 from jobqueue.app.codec import to_json
 from jobqueue.app.references import is_reference
-from jobqueue.errors import Snooze, Unrecoverable
+from jobqueue.errors import Cancelled, JobOutcome, RateLimited, Snooze, UnknownType, Unrecoverable
 from jobqueue.model import ClaimedJob, Failure, Outcome, Verdict
 from jobqueue.retry import Retry
+from jobqueue.worker.backoffs import delay_after
 
 MAX_MESSAGE = 2000
 """Characters of an error message that are kept: a job's status stays readable in a list."""
@@ -17,6 +19,11 @@ MAX_CODE = 100
 
 MAX_TRACEBACK = 8192
 """Characters of a traceback that are kept, its end first: that is where the error is."""
+
+RETRY_DECLINED = "retry_declined"
+"""Reason of a job that had attempts left, and whose backoff function wanted none of them."""
+
+_WORKER = f"{__package__}."
 
 NULL = b"null"
 """The result of a handler that returns nothing."""
@@ -43,25 +50,24 @@ def completed(job: ClaimedJob, value: Any, *, limit: int) -> Verdict:
 
 def failed(job: ClaimedJob, retry: Retry, error: BaseException) -> Verdict:
     """The handler raised: what it asked for, else another attempt while there are any."""
-    if isinstance(error, Snooze):
-        delay = max(round(error.delay * 1000), 0)
-        return Verdict(job.id, job.token, Outcome.SNOOZE, delay_ms=delay)
-    if isinstance(error, Unrecoverable):
-        return dead(job, error.code, str(error))
-    return try_again(job, retry, _failure(job, error), reason="attempts_exhausted")
+    if isinstance(error, JobOutcome) and (verdict := _chosen(job, error)):
+        return verdict
+    failure = _failure(job, error)
+    return try_again(job, retry, error, failure, reason="attempts_exhausted")
 
 
 def timed_out(job: ClaimedJob, retry: Retry, timeout: float) -> Verdict:
     """The attempt was stopped at its deadline, `timeout` seconds after its start."""
-    failure = Failure("timeout", f"stopped after {timeout:g} s", attempt=job.attempt)
-    return try_again(job, retry, failure, reason="timeout")
+    message = f"stopped after {timeout:g} s"
+    failure = Failure("timeout", message, attempt=job.attempt)
+    return try_again(job, retry, TimeoutError(message), failure, reason="timeout")
 
 
 def unknown_type(job: ClaimedJob, retry: Retry) -> Verdict:
     """This worker has no handler for the job; a newer one may."""
     message = f"no handler for job type {job.type!r} in this worker: start one that has it"
     failure = Failure("unknown_type", message, attempt=job.attempt)
-    return try_again(job, retry, failure, reason="unknown_type")
+    return try_again(job, retry, UnknownType(message), failure, reason="unknown_type")
 
 
 def undecodable(job: ClaimedJob, error: Exception) -> Verdict:
@@ -74,34 +80,67 @@ def returned(job: ClaimedJob) -> Verdict:
     return Verdict(job.id, job.token, Outcome.RETURNED)
 
 
-def cancelled(job: ClaimedJob) -> Verdict:
-    """Somebody cancelled the job while it ran."""
-    return Verdict(job.id, job.token, Outcome.CANCELLED, reason="cancelled")
+def cancelled(job: ClaimedJob, reason: str = "cancelled") -> Verdict:
+    """Somebody cancelled the job while it ran, or its handler says that nobody needs it."""
+    return Verdict(
+        job.id, job.token, Outcome.CANCELLED, reason=_kept(reason, MAX_CODE) or "cancelled"
+    )
 
 
 def dead(job: ClaimedJob, reason: str, message: str) -> Verdict:
     """Nothing is left to try."""
-    code = reason[:MAX_CODE]
-    failure = Failure(code, message[:MAX_MESSAGE], attempt=job.attempt)
+    code = _kept(reason, MAX_CODE)
+    failure = Failure(code, _kept(message, MAX_MESSAGE), attempt=job.attempt)
     return Verdict(job.id, job.token, Outcome.DEAD, failure=failure, reason=code)
 
 
-def try_again(job: ClaimedJob, retry: Retry, failure: Failure, *, reason: str) -> Verdict:
+def try_again(
+    job: ClaimedJob, retry: Retry, error: BaseException, failure: Failure, *, reason: str
+) -> Verdict:
     """A failed attempt: after the backoff again, or dead with `reason` when it was the last."""
     if job.attempt >= (job.options.max_attempts or retry.max_attempts):
         return Verdict(job.id, job.token, Outcome.DEAD, failure=failure, reason=reason)
-    delay = (job.options.backoff or retry.backoff).seconds(job.attempt)
+    delay = delay_after(job, retry, error)
+    if delay is None:
+        return Verdict(job.id, job.token, Outcome.DEAD, failure=failure, reason=RETRY_DECLINED)
     return Verdict(job.id, job.token, Outcome.RETRY, delay_ms=round(delay * 1000), failure=failure)
+
+
+def _chosen(job: ClaimedJob, error: JobOutcome) -> Verdict | None:
+    """What the handler asked for; None for an outcome of the user's own, which is an error."""
+    match error:
+        case Unrecoverable():
+            return dead(job, error.code, str(error))
+        case Cancelled():
+            return cancelled(job, error.reason)
+        case Snooze() | RateLimited():
+            snoozed = isinstance(error, Snooze)
+            outcome = Outcome.SNOOZE if snoozed else Outcome.RATE_LIMITED
+            return Verdict(job.id, job.token, outcome, delay_ms=round(error.delay * 1000))
+        case _:
+            return None
 
 
 def _failure(job: ClaimedJob, error: BaseException) -> Failure:
     code = getattr(error, "code", None)
     name = type(error).__name__
-    frames = error.__traceback__.tb_next if error.__traceback__ else None  # ours says nothing
-    lines = traceback.format_exception(type(error), error, frames)
+    lines = traceback.format_exception(type(error), error, _users_frames(error))
     return Failure(
-        code=(code if isinstance(code, str) and code else name)[:MAX_CODE],
-        message=(str(error) or name)[:MAX_MESSAGE],
+        code=_kept(code if isinstance(code, str) and code else name, MAX_CODE),
+        message=_kept(str(error) or name, MAX_MESSAGE),
         attempt=job.attempt,
-        traceback="".join(lines)[-MAX_TRACEBACK:],
+        traceback=_kept("".join(lines)[-MAX_TRACEBACK:], MAX_TRACEBACK),
     )
+
+
+def _users_frames(error: BaseException) -> TracebackType | None:
+    """The traceback from the handler on: how the worker called it says nothing."""
+    frames = error.__traceback__
+    while frames and frames.tb_frame.f_globals.get("__name__", "").startswith(_WORKER):
+        frames = frames.tb_next
+    return frames
+
+
+def _kept(text: str, length: int) -> str:
+    """The start of `text` without lone surrogates, as file names have them: no UTF-8 has."""
+    return text[:length].encode(errors="replace").decode()

@@ -1,6 +1,6 @@
 """All pools of one process, and what they share.
 
-run:   keeper, presence, cancellations, progress, pulse   around   one fetcher a pool
+run:   keeper, presence, orders, progress, pulse   around   one fetcher a pool
 drain: claim no more → running jobs get their time → cancel → hand back → sign off
 """
 
@@ -12,25 +12,24 @@ import time
 from collections.abc import Coroutine, Iterable, Iterator, Mapping, Sequence
 from contextlib import aclosing
 from time import monotonic
-from typing import Any, NamedTuple
+from typing import Any
 
 import structlog
 
 from jobqueue.app.contents import Contents
-from jobqueue.broker.broker import Broker
+from jobqueue.broker.broker import Broker, CancelOrder, LookOrder
 from jobqueue.broker.consumer import Consumer
 from jobqueue.model import WorkerInfo
 from jobqueue.registry import Registry
 from jobqueue.settings import LimitSettings, WorkerSettings
 from jobqueue.worker.attempt import Attempt, Stop
 from jobqueue.worker.deadlines import Deadlines
-from jobqueue.worker.fetcher import Fetcher
 from jobqueue.worker.gate import Gate
 from jobqueue.worker.keeper import Keeper
-from jobqueue.worker.pool import Pool
+from jobqueue.worker.line import Line
 from jobqueue.worker.presence import Presence
-from jobqueue.worker.progress import ProgressReporter
 from jobqueue.worker.pulse import pulse
+from jobqueue.worker.rate import Rate
 
 STOP_GRACE = 2.0
 """Seconds that handlers get to clean up after the drain has run out."""
@@ -45,25 +44,17 @@ LOOK_AGAIN = 0.25
 _log = structlog.get_logger(__name__)
 
 
-class _Line(NamedTuple):
-    """A queue and all that serves it."""
-
-    pool: Pool
-    consumer: Consumer
-    fetcher: Fetcher
-    reporter: ProgressReporter
-
-
 class Worker:
     """Runs jobs until it is told to drain.
 
     Args:
-        queues: slots of each queue.
+        queues: slots of each queue; a queue has at least as many as its largest batch.
         roles: of the whole process, for its beat.
 
     Attributes:
         id: names this incarnation; never used twice.
         draining: set once no more jobs are claimed.
+        quiet: an operator wants it to claim nothing until further notice.
         stuck: a handler ignores its cancellation, and the process must not live on.
     """
 
@@ -83,10 +74,12 @@ class Worker:
     ) -> None:
         self.id = worker_id
         self.draining = asyncio.Event()
+        self.quiet = False
         self.stuck = False
         self._broker = broker
         self._registry = registry
         self._drain_time = settings.drain
+        self._rates = {queue: Rate.parse(text) for queue, text in settings.rates.items()}
         self._limits = limits
         self._contents = contents
         self._roles = tuple(sorted(roles))
@@ -94,14 +87,23 @@ class Worker:
         self._started_at_ms = round(time.time() * 1000)
         self._gate = Gate()
         self._deadlines = Deadlines()
-        self._lines = [self._line(consumers[queue], queue, queues[queue]) for queue in consumers]
+        self._lines = [
+            self._line(queue, consumer, max(queues[queue], registry.largest_batch(queue)))
+            for queue, consumer in consumers.items()
+        ]
         self._keeper = Keeper(
             [line.pool for line in self._lines],
             broker.lease_renewer(lease=settings.lease),
             lease=settings.lease,
         )
         types = [entry.info() for entry in registry if entry.handler and entry.queue in queues]
-        self._presence = Presence(broker, list(consumers.values()), types, self.info)
+        self._presence = Presence(
+            broker,
+            list(consumers.values()),
+            types,
+            describe=self.info,
+            on_quiet=self._set_quiet,
+        )
 
     @classmethod
     async def open(
@@ -154,6 +156,8 @@ class Worker:
         finally:
             await self._keeper.close()
             self._deadlines.close()
+            for line in self._lines:
+                line.throttle.close()
         _log.info("worker_stopped", worker=self.id)
 
     def drain(self) -> None:
@@ -173,6 +177,7 @@ class Worker:
             processed=sum(meter.processed for meter in meters),
             failed=sum(meter.failed for meter in meters),
             started_at_ms=self._started_at_ms,
+            quiet=self.quiet,
         )
 
     def problem(self) -> str | None:
@@ -181,28 +186,25 @@ class Worker:
             return None
         return next((hang for line in self._lines if (hang := line.fetcher.overdue())), None)
 
-    def _line(self, consumer: Consumer, queue: str, slots: int) -> _Line:
-        reporter = ProgressReporter(consumer)
-        pool = Pool(
+    def _line(self, queue: str, consumer: Consumer, slots: int) -> Line:
+        return Line.build(
+            consumer,
             queue,
             slots,
+            rate=self._rates.get(queue),
             registry=self._registry,
             limits=self._limits,
             contents=self._contents,
             gate=self._gate,
             deadlines=self._deadlines,
-            report=reporter.report,
             on_stuck=self._give_up_process,
         )
-        fetcher = Fetcher(pool, consumer)
-        self._gate.when_opened(fetcher.reopened)
-        return _Line(pool, consumer, fetcher, reporter)
 
     def _helpers(self) -> Iterator[Coroutine[Any, Any, None]]:
         """What runs beside the pools and ends with them."""
         yield self._presence.beat()
         yield self._presence.publish_types()
-        yield self._heed_cancellations()
+        yield self._heed_orders()
         yield pulse([(line.pool, line.fetcher) for line in self._lines])
         for line in self._lines:
             yield line.reporter.run(line.pool)
@@ -249,22 +251,37 @@ class Worker:
         for fetcher in late:
             fetcher.cancel()
 
-    async def _heed_cancellations(self) -> None:
-        async with aclosing(self._broker.cancellations(self._keeper.renew_now)) as job_ids:
-            async for job_id in job_ids:
-                for line in self._lines:
-                    if attempt := line.pool.held.get(job_id):
-                        attempt.stop(Stop.CANCEL)
-                    elif line.fetcher.calling:  # it may be in the answer that is on its way
-                        asyncio.get_running_loop().call_later(LOOK_AGAIN, self._keeper.renew_now)
+    async def _heed_orders(self) -> None:
+        async with aclosing(self._broker.orders(self._look_at_flags)) as orders:
+            async for order in orders:
+                match order:
+                    case CancelOrder(job_id):
+                        self._cancel(job_id)
+                    case LookOrder(self.id):
+                        self._presence.look_now()
+                    case LookOrder():
+                        pass
+
+    def _look_at_flags(self) -> None:
+        """Orders may have been missed: what lasts of them is in Redis."""
+        self._keeper.renew_now()
+        self._presence.look_now()
+
+    def _cancel(self, job_id: str) -> None:
+        for line in self._lines:
+            if attempt := line.pool.held.get(job_id):
+                attempt.stop(Stop.CANCEL)
+            elif line.fetcher.calling:  # it may be in the answer that is on its way
+                asyncio.get_running_loop().call_later(LOOK_AGAIN, self._keeper.renew_now)
+
+    def _set_quiet(self, quiet: bool) -> None:
+        _log.info("worker_quiet" if quiet else "worker_goes_on", worker=self.id)
+        self.quiet = quiet
+        for line in self._lines:
+            line.throttle.set_quiet(quiet)
 
     def _running(self) -> list[Attempt]:
-        return [
-            attempt
-            for line in self._lines
-            for attempt in line.pool.held.values()
-            if not attempt.ended
-        ]
+        return [attempt for line in self._lines for attempt in line.running()]
 
     def _give_up_process(self) -> None:
         self.stuck = True

@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from jobqueue.broker.broker import Broker, Consumer, Lease
+from jobqueue.broker.broker import Broker, CancelOrder, Consumer, Lease
 from jobqueue.model import CancelResult, Outcome, RetryResult, Settled, State
 from tests.support.redis import RedisClient
 from tests.support.wait import eventually
@@ -47,16 +47,19 @@ async def test_a_cancellation_is_published_to_workers(
     """A worker that listens learns at once which job to stop."""
     (job_id,) = await enqueue(broker)
     await claim_one(consumer)
-    heard = broker.cancellations()
+    heard = broker.orders()
     first = anext(heard)
     task = asyncio.ensure_future(first)
     await eventually(lambda: client.pubsub_numsub(f"{namespace}:control")[0][1] == 1)
     await broker.cancel(job_id)
-    assert await asyncio.wait_for(task, 5) == job_id
+    assert await asyncio.wait_for(task, 5) == CancelOrder(job_id)
     await heard.aclose()
 
 
-@pytest.mark.parametrize("outcome", [Outcome.RETRY, Outcome.SNOOZE, Outcome.RETURNED, Outcome.DEAD])
+@pytest.mark.parametrize(
+    "outcome",
+    [Outcome.RETRY, Outcome.SNOOZE, Outcome.RATE_LIMITED, Outcome.RETURNED, Outcome.DEAD],
+)
 async def test_a_cancelled_run_ends_cancelled(
     broker: Broker, consumer: Consumer, outcome: Outcome
 ) -> None:
@@ -64,8 +67,12 @@ async def test_a_cancelled_run_ends_cancelled(
     (job_id,) = await enqueue(broker)
     jobs = await claim(consumer)
     await broker.cancel(job_id)
-    assert await settle(consumer, jobs, outcome, delay_ms=0) == [Settled.CANCELLED]
+    verdict = {"delay_ms": 0, "reason": "verdict"}
+    assert await settle(consumer, jobs, outcome, **verdict) == [Settled.CANCELLED]
     assert await counts(broker) == {State.CANCELLED: 1}
+    job = await broker.get(job_id)
+    assert job is not None
+    assert job.reason == "cancelled"
 
 
 async def test_a_run_that_succeeds_before_it_is_stopped_counts(

@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from jobqueue.broker.broker import Broker, Consumer
+from jobqueue.broker.broker import Broker, CancelOrder, Consumer
 from jobqueue.model import Outcome, State
 from jobqueue.schedule import Overlap
 from jobqueue.settings import RetentionSettings
@@ -88,13 +88,13 @@ async def test_replace_tells_the_worker_at_once(rig: Rig, consumer: Consumer) ->
     await rig.put(overlap=Overlap.REPLACE)
     before = await last_job(rig, consumer, State.ACTIVE)
     subscribed = asyncio.Event()
-    cancellations = rig.broker.cancellations(subscribed.set)
-    heard = asyncio.create_task(anext(cancellations))
+    orders = rig.broker.orders(subscribed.set)
+    heard = asyncio.create_task(anext(orders))
     await subscribed.wait()
     await rig.fire_latest()
     async with asyncio.timeout(10):
-        assert await heard == before
-    await cancellations.aclose()
+        assert await heard == CancelOrder(before)
+    await orders.aclose()
 
 
 async def test_a_job_that_was_forgotten_has_ended(rig: Rig) -> None:

@@ -16,9 +16,10 @@ from hypothesis.stateful import (
 )
 from typing_extensions import override
 
-from jobqueue.broker.broker import Broker, Connections, Consumer
+from jobqueue.broker.broker import Broker, Connections, Consumer, Lease
 from jobqueue.errors import Backpressure, IdempotencyConflict, UnknownParent
 from jobqueue.ids import new_ulid
+from jobqueue.job_log import NewLines
 from jobqueue.model import (
     CancelResult,
     ClaimedJob,
@@ -29,6 +30,7 @@ from jobqueue.model import (
     Outcome,
     Parent,
     Priority,
+    Progress,
     QueueLimits,
     Rate,
     RetryResult,
@@ -234,6 +236,17 @@ class Lives(RuleBasedStateMachine):
         self._start_worker(name)
 
     # Operators
+
+    @rule(pick=PICK)
+    def report(self, pick: int) -> None:
+        """A worker tells of a delivery that it believes in."""
+        holder = picked(self.held, pick)
+        if holder is None:
+            return
+        name, job = holder
+        lease = Lease(job.id, job.token)
+        lines = NewLines(1, ((0, "working"),))
+        self.run_(self.consumers[name].report({lease: Progress(50)}, {lease: lines}))
 
     @rule(pick=PICK)
     def cancel(self, pick: int) -> None:

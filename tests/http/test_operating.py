@@ -43,7 +43,7 @@ async def test_lists_queues(service: Service) -> None:
 
 
 async def test_lists_workers(service: Service) -> None:
-    """A worker shows who it is, its pools and jobs, and whether it is well."""
+    """A worker shows who it is, its pools and jobs, whether it is well, and if it is quiet."""
     started = time.time_ns() // 1_000_000
     info = WorkerInfo(
         id="w1",
@@ -55,6 +55,7 @@ async def test_lists_workers(service: Service) -> None:
         processed=10,
         failed=1,
         started_at_ms=started,
+        quiet=True,
     )
     consumer = await service.broker.consumer(QUEUE, worker_id="w1", lease=15)
     await consumer.beat(info)
@@ -76,4 +77,5 @@ async def test_lists_workers(service: Service) -> None:
         "processed": 10,
         "failed": 1,
         "healthy": True,
+        "quiet": True,
     }

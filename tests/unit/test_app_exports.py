@@ -14,12 +14,17 @@ def test_exports_what_users_need() -> None:
     """A program defines, submits and follows jobs with names of the package alone."""
     assert {
         "Backoff",
+        "BackoffFunction",
+        "Batch",
+        "Cancelled",
         "InvalidRequest",
         "JobCancelled",
         "JobContext",
         "JobFailed",
         "JobHandle",
         "JobQueue",
+        "LogLine",
+        "RateLimited",
         "Retry",
         "Snooze",
         "Unrecoverable",

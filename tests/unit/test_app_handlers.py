@@ -1,11 +1,13 @@
 """Users' functions as job types."""
 
-from typing import Any
+from collections.abc import Sequence
+from typing import Any, Optional
 
 import msgspec
 import pytest
 
-from jobqueue import InvalidRequest, JobContext, JobQueue
+from jobqueue import Batch, InvalidRequest, JobContext, JobQueue
+from jobqueue.app.handlers import read_signature
 from jobqueue.broker.broker import Connections
 from jobqueue.errors import SettingsError
 
@@ -44,6 +46,76 @@ def test_reads_the_signature_of_handlers() -> None:
     assert types["untyped"].payload_schema is None
     assert (types["untyped"].queue, types["untyped"].timeout) == ("q", 1)
     assert types["untyped"].handler is untyped
+
+
+def test_reads_the_signature_of_batch_handlers() -> None:
+    """Payload and result of a job are what the lists of a batch's handler hold, without errors."""
+    app = JobQueue()
+
+    @app.job("mail", batch=Batch(size=50, wait=0.2))
+    async def mail(_jobs: list[JobContext], payloads: list[Point]) -> list[Point | Exception]:
+        return [*payloads]
+
+    @app.job("untyped", batch=Batch(size=2))
+    async def untyped(_jobs, payloads):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202 - as users may
+        return payloads
+
+    types = {job_type.name: job_type for job_type in app.registry}
+    assert types["mail"].batch == Batch(50, 0.2)
+    assert types["mail"].parse(b'{"x":1}') == Point(1)
+    assert app._results["mail"](b'{"x":2}') == Point(2)
+    assert types["untyped"].parse(b"[1]") == [1]
+    assert app._results["untyped"](b'"x"') == "x"
+    assert app.registry.largest_batch("default") == 50
+
+
+@pytest.mark.parametrize(
+    ("returned", "kind"),
+    [
+        (list[int | ValueError | None], int | None),
+        (list[Point], Point),
+        (list[Exception], Any),
+        (Sequence[Optional[int]], Optional[int]),  # noqa: UP045 - as users may
+        (list, Any),
+    ],
+)
+def test_results_of_a_batch_are_read_without_their_errors(returned: Any, kind: Any) -> None:
+    """What a batch's handler returns for one job is read as that, in every way to write it."""
+
+    async def mail(_jobs: list[JobContext], _payloads: list[int]) -> Any: ...
+
+    mail.__annotations__["return"] = returned
+    signature = read_signature(mail, batched=True)
+    value = {"x": 1} if kind is Point else 7
+    expected = Point(1) if kind is Point else 7
+    assert signature.parse_result(msgspec.json.encode(value)) == expected
+    if kind is not Any:
+        with pytest.raises(InvalidRequest):
+            signature.parse_result(b'"text"')
+
+
+async def _no_list(_jobs: list[JobContext], payloads: Point) -> None:
+    del payloads
+
+
+async def _no_list_back(_jobs: list[JobContext], payloads: list[Point]) -> Point:
+    return payloads[0]
+
+
+@pytest.mark.parametrize("function", [_no_list, _no_list_back])
+def test_refuses_functions_that_take_no_batch(function: Any) -> None:
+    """A function that takes or gives no list is no handler of batches, and is told so."""
+    with pytest.raises(SettingsError, match=f"{function.__name__}.*are lists, not .*Point"):
+        JobQueue().job("x", batch=Batch(size=2))(function)
+
+
+@pytest.mark.parametrize(
+    ("size", "wait"), [(0, 1.0), (501, 1.0), (5, -1.0), (5, 61.0), (5, float("nan"))]
+)
+def test_refuses_batches_that_cannot_be(size: int, wait: float) -> None:
+    """A batch of no job, of too many, or with a wait that is none is refused where it is made."""
+    with pytest.raises(SettingsError, match=r"^batch (size|wait): "):
+        Batch(size, wait)
 
 
 async def _unresolvable(_job: JobContext, payload: "Nowhere") -> None:  # type: ignore[name-defined]  # noqa: F821 - the mistake itself

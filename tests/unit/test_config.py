@@ -71,6 +71,11 @@ def test_long_name_in_dotenv_wins_over_short_name_in_environment(tmp_path: Path)
             "reports=2, mail=50",
             {"worker": {"queues": {"reports": 2, "mail": 50}}},
         ),
+        (
+            "JOBQUEUE_WORKER__RATES",
+            "mail=100/60, sms=1/0.5",
+            {"worker": {"rates": {"mail": "100/60", "sms": "1/0.5"}}},
+        ),
     ],
 )
 def test_names_of_variables(variable: str, value: str, expected: dict[str, Any]) -> None:

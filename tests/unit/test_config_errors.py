@@ -45,6 +45,14 @@ def refusal(**environ: str) -> str:
             ),
         ),
         (
+            "[worker.rates]\nmail = '100 a minute'",
+            "worker.rates in config/jobqueue.toml, mail: must be like 100/60: starts, seconds",
+        ),
+        (
+            "[worker.rates]\nmail = '5/0.0'",
+            "worker.rates in config/jobqueue.toml, mail: must be over at most 86400 seconds",
+        ),
+        (
             "[log]\nlevel = 'loud'",
             (
                 "log.level in config/jobqueue.toml: "

@@ -1,9 +1,14 @@
 """What an attempt's end means, for every kind of job and number of attempts."""
 
+import math
+
+import hiredis
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from jobqueue.errors import Snooze, Unrecoverable
+from jobqueue.broker.codec import verdict_arguments
+from jobqueue.errors import Cancelled, JobOutcome, RateLimited, Snooze, Unrecoverable
 from jobqueue.model import ClaimedJob, JobOptions, Outcome
 from jobqueue.retry import Backoff, Retry
 from jobqueue.worker import verdicts
@@ -36,14 +41,20 @@ def test_attempts_are_used_up_exactly(attempt: int, at_most: int) -> None:
     assert (verdict.delay_ms == 2000) == (verdict.outcome is Outcome.RETRY)
 
 
-@given(code=st.text(), message=st.text())
+any_text = st.text(st.characters())  # lone surrogates too
+
+
+@given(code=any_text, message=any_text)
 def test_any_words_of_a_user_make_a_verdict(code: str, message: str) -> None:
-    """Whatever a handler says, its verdict is bounded."""
+    """Whatever a handler says, its verdict is bounded, and can be sent."""
     verdict = verdicts.failed(claimed(), RETRY, Unrecoverable(code, message))
     assert verdict.outcome is Outcome.DEAD
     assert verdict.failure is not None
     assert len(verdict.failure.message) <= verdicts.MAX_MESSAGE
     assert len(verdict.reason or "") <= verdicts.MAX_CODE
+    for error in (Unrecoverable(code, message), Cancelled(code), ValueError(message)):
+        arguments = verdict_arguments(verdicts.failed(claimed(), RETRY, error))
+        assert hiredis.pack_command(arguments)  # type: ignore[arg-type]  # its stub says one item
 
 
 def test_an_error_may_name_itself() -> None:
@@ -66,3 +77,30 @@ def test_a_negative_snooze_is_at_once() -> None:
     """A snooze into the past means now."""
     verdict = verdicts.failed(claimed(), RETRY, Snooze(-5))
     assert (verdict.outcome, verdict.delay_ms) == (Outcome.SNOOZE, 0)
+
+
+@pytest.mark.parametrize("outcome", [Snooze, RateLimited])
+@pytest.mark.parametrize("delay", [math.nan, math.inf, 1e300])
+def test_a_delay_that_is_none_is_refused(
+    outcome: type[Snooze] | type[RateLimited], delay: float
+) -> None:
+    """Who asks for a delay that never ends is told so where it asks."""
+    with pytest.raises(ValueError, match="a delay is 0 to"):
+        outcome(delay)
+
+
+def test_being_rate_limited_is_no_failure() -> None:
+    """A handler that met a limit gives its job back for later, with nothing to blame."""
+    verdict = verdicts.failed(claimed(3), RETRY, RateLimited(1.5))
+    assert (verdict.outcome, verdict.delay_ms) == (Outcome.RATE_LIMITED, 1500)
+    assert verdict.failure is None
+
+
+def test_an_outcome_of_ones_own_is_an_error() -> None:
+    """An outcome that only the user's program knows is a failed attempt like any other."""
+
+    class Later(JobOutcome):
+        """Unknown to the worker."""
+
+    verdict = verdicts.failed(claimed(), RETRY, Later("x"))
+    assert verdict.outcome is Outcome.RETRY

@@ -11,8 +11,8 @@ import msgspec
 
 from jobqueue.app.contents import Contents, OpenStorage
 from jobqueue.app.opening import LazyStorage
+from jobqueue.batch import Batch
 from jobqueue.broker.broker import Broker, Connections
-from jobqueue.context import JobContext
 from jobqueue.ids import new_job_id
 from jobqueue.model import Job, JobOptions, NewJob, Priority, State
 from jobqueue.registry import JobType, Registry
@@ -63,17 +63,24 @@ class Harness:
     def define(
         self,
         name: str,
-        handler: Callable[[JobContext, Any], Awaitable[Any]],
+        handler: Callable[[Any, Any], Awaitable[Any]],
         *,
         queue: str = QUEUE,
         timeout: float = 30.0,
         retry: Retry = QUICK_RETRY,
         parse: Callable[[bytes], Any] = msgspec.json.decode,
+        batch: Batch | None = None,
     ) -> None:
         """Enter a job type."""
         self.registry.add(
             JobType(
-                name=name, queue=queue, timeout=timeout, retry=retry, parse=parse, handler=handler
+                name=name,
+                queue=queue,
+                timeout=timeout,
+                retry=retry,
+                parse=parse,
+                handler=handler,
+                batch=batch,
             )
         )
 

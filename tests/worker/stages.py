@@ -5,6 +5,8 @@ from typing import Any
 
 from jobqueue.context import JobContext
 
+from .harness import Harness
+
 
 class Stage:
     """A handler that waits until the test lets it go, and tells what happened to it."""
@@ -60,3 +62,38 @@ class Crowd:
         self.seen.append(payload)
         await asyncio.sleep(0.001)
         self.now -= 1
+
+
+class Calls:
+    """A handler of batches that waits until the test lets it go."""
+
+    def __init__(self, *, held: bool = False) -> None:
+        self.payloads: list[list[Any]] = []
+        self.contexts: list[list[JobContext]] = []
+        self.started = asyncio.Event()
+        self.cancelled = asyncio.Event()
+        self.release = asyncio.Event()
+        if not held:
+            self.release.set()
+
+    async def handle(self, jobs: list[JobContext], payloads: list[Any]) -> list[Any]:
+        """Give back what came in."""
+        self.contexts.append(jobs)
+        self.payloads.append(payloads)
+        self.started.set()
+        try:
+            await self.release.wait()
+        except asyncio.CancelledError:
+            self.cancelled.set()
+            raise
+        return payloads
+
+    @property
+    def sizes(self) -> list[int]:
+        """Jobs of each call."""
+        return [len(payloads) for payloads in self.payloads]
+
+
+async def submit_many(harness: Harness, name: str, count: int, **options: Any) -> list[str]:
+    """Enqueue jobs with the payloads 0, 1, 2 and so on."""
+    return [await harness.submit(name, number, **options) for number in range(count)]

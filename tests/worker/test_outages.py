@@ -7,9 +7,11 @@ import tempfile
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import Any
 
 import redis
 
+from jobqueue.context import JobContext
 from jobqueue.errors import Unavailable
 from jobqueue.ids import new_job_id
 from jobqueue.model import NewJob, State
@@ -33,6 +35,27 @@ async def test_cut_connections_lose_nothing(harness: Harness) -> None:
                 client.client_kill_filter(_type="normal", skipme=True)
             await eventually(lambda: _completed(harness, 500))
     assert sorted(crowd.seen) == list(range(500))
+
+
+async def test_cut_connections_lose_no_line_of_a_log(harness: Harness) -> None:
+    """While all connections are cut again and again every line is kept, once and in order."""
+
+    async def talk(job: JobContext, _: Any) -> None:
+        for number in range(20):
+            job.log(str(number))
+            await asyncio.sleep(0.002)
+        done.add(job.id)
+
+    done: set[str] = set()
+    harness.define("talk", talk)
+    ids = [await harness.submit("talk") for _ in range(60)]
+    with redis.Redis.from_url(harness.url) as client:
+        async with harness.worker(slots=6):
+            for part in range(1, 21):
+                await eventually(lambda part=part: len(done) >= 3 * part)  # type: ignore[misc]  # bound now
+                client.client_kill_filter(_type="normal", skipme=True)
+            for job_id in ids:
+                await eventually(lambda job_id=job_id: _has_whole_log(harness, job_id))  # type: ignore[misc]  # bound now
 
 
 async def test_an_idle_worker_survives_a_frozen_redis(namespace: str) -> None:
@@ -80,3 +103,11 @@ async def _completed(harness: Harness, count: int) -> bool:
     except Unavailable:
         return False  # this call's connection was cut as well
     return stats.counts.get(State.COMPLETED, 0) == count
+
+
+async def _has_whole_log(harness: Harness, job_id: str) -> bool:
+    try:
+        lines = [line.text for line in await harness.broker.logs(job_id)]
+    except Unavailable:
+        return False
+    return lines == [str(number) for number in range(20)]

@@ -7,7 +7,7 @@ import msgspec
 from pydantic import BaseModel
 
 from jobqueue.context import JobContext
-from jobqueue.errors import Snooze, Unrecoverable
+from jobqueue.errors import Cancelled, RateLimited, Snooze, Unrecoverable
 from jobqueue.model import State
 from jobqueue.retry import Backoff, Retry
 from jobqueue.settings import LimitSettings
@@ -144,6 +144,66 @@ async def test_snooze_costs_no_attempt(harness: Harness) -> None:
     async with harness.worker():
         job = await harness.ended(await harness.submit("later"))
     assert (job.state, attempts) == (State.COMPLETED, [1, 1, 1, 1])
+
+
+async def test_a_handler_may_end_its_job_cancelled(harness: Harness) -> None:
+    """A handler whose work nobody needs any more ends its job cancelled, with its own reason."""
+
+    async def withdraw(_: JobContext, reason: str | None) -> None:
+        raise Cancelled(reason) if reason else Cancelled
+
+    harness.define("withdraw", withdraw)
+    async with harness.worker():
+        own = await harness.ended(await harness.submit("withdraw", "order_withdrawn"))
+        plain = await harness.ended(await harness.submit("withdraw"))
+    assert (own.state, own.reason, own.failure) == (State.CANCELLED, "order_withdrawn", None)
+    assert (plain.state, plain.reason) == (State.CANCELLED, "cancelled")
+
+
+async def test_being_rate_limited_costs_no_attempt(harness: Harness) -> None:
+    """A job that met the limit of a service runs again after it, in the same attempt."""
+    attempts: list[int] = []
+
+    async def call(job: JobContext, _: Any) -> None:
+        attempts.append(job.attempt)
+        if len(attempts) < 3:
+            raise RateLimited(0.01)
+
+    harness.define("call", call)
+    async with harness.worker():
+        job = await harness.ended(await harness.submit("call"))
+    assert (job.state, attempts) == (State.COMPLETED, [1, 1, 1])
+
+
+async def test_an_error_with_broken_text_is_kept(harness: Harness) -> None:
+    """An error that names a file of another encoding fails its job, and not the worker."""
+
+    async def miss(_: JobContext, __: Any) -> None:
+        raise FileNotFoundError(b"caf\xe9".decode(errors="surrogateescape"))
+
+    harness.define("miss", miss, retry=Retry(max_attempts=1))
+    async with harness.worker():
+        job = await harness.ended(await harness.submit("miss"))
+    assert job.failure is not None
+    assert job.failure.message == "caf?"
+
+
+async def test_a_type_may_have_a_backoff_of_its_own(harness: Harness) -> None:
+    """A job waits between its attempts as its type's function says."""
+    asked: list[tuple[int, str]] = []
+
+    def custom(failed: int, error: BaseException) -> float:
+        asked.append((failed, str(error)))
+        return 0.01
+
+    async def broken(job: JobContext, _: Any) -> None:
+        raise ValueError(f"attempt {job.attempt}")
+
+    harness.define("broken", broken, retry=Retry(max_attempts=3, backoff=custom))
+    async with harness.worker():
+        job = await harness.ended(await harness.submit("broken"))
+    assert (job.state, job.attempt) == (State.DEAD, 3)
+    assert asked == [(1, "attempt 1"), (2, "attempt 2")]
 
 
 async def test_a_handler_that_cancels_itself_has_failed(harness: Harness) -> None:

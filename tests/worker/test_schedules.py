@@ -82,9 +82,7 @@ async def test_a_type_that_no_worker_knows_ends_dead(harness: Harness) -> None:
 
 
 async def test_a_queue_without_schedules_costs_one_read_a_pass(harness: Harness) -> None:
-    """What is not used is not paid for: one script with one read beside the one of all scripts, and nothing
-    written.
-    """
+    """What is not used is not paid for: one script with one read of its own, and no write."""
     with redis.Redis.from_url(harness.url, decode_responses=True) as client:
         await harness.broker.fire_due(QUEUE)
         before = client.info("commandstats")

@@ -21,6 +21,8 @@ from jobqueue.worker.attempt import Stop
 from jobqueue.worker.deadlines import Deadlines
 from jobqueue.worker.gate import Gate
 from jobqueue.worker.pool import Pool
+from jobqueue.worker.reporter import Reporter
+from jobqueue.worker.throttle import Throttle
 from tests.support.wait import eventually
 
 from .harness import QUEUE, Harness, open_broker, until
@@ -96,7 +98,7 @@ async def test_a_cancel_whose_message_is_lost_comes_with_the_lease(
 
     stage = Stage()
     harness.define("slow", stage.handle)
-    monkeypatch.setattr(harness.broker, "cancellations", silence)
+    monkeypatch.setattr(harness.broker, "orders", silence)
     async with harness.worker(lease=1.5):
         job_id = await harness.submit("slow")
         await stage.started.wait()
@@ -183,6 +185,7 @@ async def test_a_suspect_that_is_cancelled_before_it_waits(harness: Harness) -> 
     """A job that is to run alone and is cancelled in the moment it arrives waits for nobody."""
     harness.define("suspect", Stage().handle)
     gate, deadlines = Gate(), Deadlines()
+    consumer = await harness.broker.consumer(QUEUE, worker_id="w", lease=LEASE)
     pool = Pool(
         QUEUE,
         2,
@@ -190,8 +193,9 @@ async def test_a_suspect_that_is_cancelled_before_it_waits(harness: Harness) -> 
         limits=LimitSettings(),
         contents=harness.contents(),
         gate=gate,
+        throttle=Throttle(None),
         deadlines=deadlines,
-        report=lambda *_: None,
+        reporter=Reporter(consumer),
         on_stuck=lambda: None,
     )
     gate.enter()  # somebody else's job, which goes on

@@ -60,6 +60,12 @@ local function many(command, target, arguments)
   end
 end
 
+local function reversed(ids)
+  local result = {}
+  for i = #ids, 1, -1 do result[#result + 1] = ids[i] end
+  return result
+end
+
 -- Lets the script go on when Redis is out of memory: Redis refuses a command that may grow only as
 -- a script's first write, so a deletion of nothing goes first. For all but the enqueue.
 local function allow_oom() redis.call('DEL', key('nothing')) end

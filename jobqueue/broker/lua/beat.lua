@@ -1,10 +1,12 @@
 --!include base
--- Says that a worker lives, and what it does.
+-- Says that a worker lives, and what it does. Answers 1 when an operator wants it quiet, else 0.
 local worker = ARGV[1]
 local info = ARGV[2]
 local keep_ms = ARGV[3]
 
+local quiet = redis.call('EXISTS', key('quiet:' .. worker))
 allow_oom()
 redis.call('SET', key('worker:' .. worker), integer(now) .. ' ' .. info, 'PX', keep_ms)
 redis.call('ZADD', key('workers'), now, worker)
-return now
+redis.call('PEXPIRE', key('quiet:' .. worker), keep_ms)
+return quiet

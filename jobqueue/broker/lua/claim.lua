@@ -105,11 +105,8 @@ local function start_all(candidates, room)
       end
     else
       back = back + 1
-      table.insert(candidates.back, 1, candidate)
+      ready(candidate.id, candidate.lane, true, candidate.group)
     end
-  end
-  for _, candidate in ipairs(candidates.back) do
-    ready(candidate.id, candidate.lane, true, candidate.group)
   end
   spend(started)
   return back
@@ -119,7 +116,7 @@ local function take()
   local room = room_of_queue()
   local inbox = redis.call('LRANGE', inbox_key, 0, -1)
   local handoff = room > #inbox and redis.call('LRANGE', key('handoff'), 0, -1) or {}
-  local candidates = {back = {}}
+  local candidates = {}
   look_at(reversed(inbox), candidates)
   look_at(handoff, candidates)
   local left = room - #candidates

@@ -46,7 +46,7 @@ local function finish(job, state)
   if on.archive then redis.call('ZADD', key('archive'), now, job.id) end
 end
 
-local PARTS = {'', ':status', ':result', ':error', ':timeline', ':waits', ':inputs'}
+local PARTS = {'', ':status', ':result', ':error', ':log', ':timeline', ':waits', ':inputs'}
 
 local function forget(ids)
   local keys = {}

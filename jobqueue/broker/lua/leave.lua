@@ -4,9 +4,10 @@ local worker = ARGV[1]
 
 local inbox = redis.call('LRANGE', key('inbox:' .. worker), 0, -1)
 local back = 0
-for i = 1, #inbox do back = back + return_home(inbox[i]) end
+for _, id in ipairs(reversed(inbox)) do back = back + return_home(id) end
 local holder = string.match(redis.call('GET', key('alarm')) or '', '^%d+ (.*)$')
-redis.call('DEL', key('inbox:' .. worker), key('worker:' .. worker), key('last:' .. worker))
+redis.call('DEL', key('inbox:' .. worker), key('worker:' .. worker), key('last:' .. worker),
+  key('quiet:' .. worker))
 redis.call('ZREM', key('workers'), worker)
 make_runnable(back)
 refill()

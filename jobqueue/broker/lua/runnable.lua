@@ -2,7 +2,7 @@
 -- Liveness: the gate is open and a job may start => `handoff` or some inbox is not empty.
 
 local ready_tail = {} -- lane key -> ids that queue up behind the others
-local ready_head = {} -- lane key -> ids that start before the others
+local ready_head = {} -- lane key -> ids that start before the others, in this order
 local ready_groups, ready_grouped = {}, false
 local ready_count = 0
 
@@ -46,7 +46,7 @@ end
 local function make_runnable(counted)
   if ready_count == 0 then return end
   for lane, ids in pairs(ready_tail) do many('LPUSH', lane, ids) end
-  for lane, ids in pairs(ready_head) do many('RPUSH', lane, ids) end
+  for lane, ids in pairs(ready_head) do many('RPUSH', lane, reversed(ids)) end
   local added = ready_count - (counted or 0)
   if added ~= 0 then redis.call('HINCRBY', meta, 'queued', added) end
   if ready_grouped and not on.grouped then

@@ -78,7 +78,7 @@ local OUTCOMES = {
   end,
   returned = function(job)
     note_attempt(job, 'returned', worker)
-    redis.call('HDEL', status_key(job.id), 'deliveries', 'crashes', 'progress')
+    redis.call('HDEL', status_key(job.id), 'deliveries', 'progress')
     requeue(job, redis.call('HGET', status_key(job.id), 'lane'), worker)
   end,
   wait = function(job, verdict) wait_for_children(job, verdict.edges) end,

@@ -12,12 +12,6 @@ local met = {}
 local expired = {} -- jobs that were to start before now
 local streams = {} -- lane key -> stream
 
-local function reversed(ids)
-  local result = {}
-  for i = #ids, 1, -1 do result[#result + 1] = ids[i] end
-  return result
-end
-
 -- Appends to `buffer` the candidates {job, id, spec, lane, group, position} among `ids`, in order.
 local function look_at(ids, buffer, stream)
   if #ids == 0 then return end

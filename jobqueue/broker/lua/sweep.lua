@@ -18,7 +18,7 @@ for i = 1, #workers, 2 do
   local worker = workers[i]
   local inbox_key = key('inbox:' .. worker)
   local inbox = redis.call('LRANGE', inbox_key, 0, 9)
-  for _, id in ipairs(inbox) do
+  for _, id in ipairs(reversed(inbox)) do
     local name = worker .. ' ' .. id
     local first = math.min(since[name] or now, now)
     if now - first >= tonumber(patience_ms) then

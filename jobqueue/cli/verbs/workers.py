@@ -28,10 +28,11 @@ def command(*, remote: Remote, as_json: bool) -> None:
 
 def _heading(worker: dict[str, Any]) -> Text:
     health = ("healthy", "green") if worker["healthy"] else ("not answering", "bold red")
+    quiet = ", quiet" if worker.get("quiet") else ""
     beat = show.duration(show.seconds_since(worker["last_beat_at"]))
     up = show.duration(show.seconds_since(worker["started_at"]))
     return Text.assemble(
-        (worker["id"], "bold"), "  ", health, f", last beat {beat} ago, up {up}\n",
+        (worker["id"], "bold"), "  ", health, f"{quiet}, last beat {beat} ago, up {up}\n",
         f"  {', '.join(worker['roles'])} on {worker['host']}, version {worker['version']}, "
         f"{worker['processed']} processed, {worker['failed']} failed",
     )  # fmt: skip

@@ -1,0 +1,78 @@
+"""What a handler raises to choose its job's outcome.
+
+    JobOutcome
+    ├── Unrecoverable              dead at once, nothing to retry
+    ├── Cancelled                  cancelled, nobody needs it any more
+    ├── Snooze                     again later, the attempt is not spent
+    └── RateLimited                as Snooze, and its queue is left alone till then
+
+Any other exception of a handler is a failed attempt and is retried.
+"""
+
+import math
+
+MAX_WAIT = 10 * 365 * 86400.0
+"""Longest delay in seconds that a handler may ask for: ten years, far below where arithmetic with
+milliseconds gets inexact."""
+
+
+class JobOutcome(Exception):
+    """Raised by a handler to choose how its attempt ends."""
+
+
+class Unrecoverable(JobOutcome):
+    """The job cannot succeed: dead at once, with this code as reason.
+
+    Args:
+        code: stable machine-readable reason, e.g. `template_error`.
+        message: what is wrong and what to do, for people.
+    """
+
+    def __init__(self, code: str, message: str) -> None:
+        super().__init__(message)
+        self.code = code
+
+
+class Cancelled(JobOutcome):
+    """The job is not needed any more: it ends cancelled.
+
+    Args:
+        reason: stable machine-readable word, e.g. `order_withdrawn`.
+    """
+
+    def __init__(self, reason: str = "cancelled") -> None:
+        super().__init__(f"cancelled: {reason}")
+        self.reason = reason
+
+
+class Snooze(JobOutcome):
+    """Run the job again after `delay` seconds; the attempt is not spent.
+
+    Raises:
+        ValueError: `delay` is no number of seconds; below 0 means at once.
+    """
+
+    def __init__(self, delay: float) -> None:
+        super().__init__(f"snoozed for {delay:g} s")
+        self.delay = _seconds(delay)
+
+
+class RateLimited(JobOutcome):
+    """A service that the handler needs takes no more calls for `delay` seconds.
+
+    The job runs again after them, the attempt is not spent, and until then this worker takes
+    no other job of the same queue.
+
+    Raises:
+        ValueError: `delay` is no number of seconds; below 0 means at once.
+    """
+
+    def __init__(self, delay: float) -> None:
+        super().__init__(f"rate limited for {delay:g} s")
+        self.delay = _seconds(delay)
+
+
+def _seconds(delay: float) -> float:
+    if not math.isfinite(delay) or delay > MAX_WAIT:
+        raise ValueError(f"a delay is 0 to {MAX_WAIT:.0f} seconds, not {delay!r}")
+    return max(float(delay), 0.0)
