@@ -4,14 +4,12 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from jobqueue.batch import Batch
+from jobqueue.conflicts import AlreadyFinished, JobCancelled, JobFailed
 from jobqueue.context import JobContext
 from jobqueue.errors import (
-    AlreadyFinished,
     Cancelled,
     FieldError,
     InvalidRequest,
-    JobCancelled,
-    JobFailed,
     JobNotFound,
     JobqueueError,
     PayloadTooLarge,
@@ -23,8 +21,10 @@ from jobqueue.errors import (
     Unrecoverable,
 )
 from jobqueue.job_log import LogLine
-from jobqueue.model import Job, Priority, State
+from jobqueue.model import Job
 from jobqueue.retry import Backoff, BackoffFunction, Retry
+from jobqueue.state import State
+from jobqueue.submission import Priority
 
 if TYPE_CHECKING:
     from jobqueue.app import JobHandle, JobQueue

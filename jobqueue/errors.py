@@ -169,63 +169,9 @@ class WorkerNotFound(JobqueueError):
 
 
 class Conflict(JobqueueError):
-    """The job's state does not allow what was asked."""
+    """The job's state does not allow what was asked; the kinds are in `conflicts`."""
 
     status = 409
-
-
-class IdempotencyConflict(Conflict):
-    """The idempotency key was used for another request."""
-
-    code = "idempotency_conflict"
-
-
-class NotMovable(Conflict):
-    """Other jobs or a unique key depend on the place of the job."""
-
-    code = "not_movable"
-
-
-class AlreadyStarted(Conflict):
-    """The job runs or has ended; what was asked is for jobs that wait."""
-
-    code = "already_started"
-
-
-class UniqueKeyHeld(Conflict):
-    """Another job holds the unique key of a job that should run again."""
-
-    code = "unique_key_held"
-
-
-class AlreadyFinished(Conflict):
-    """A finished job cannot be cancelled."""
-
-    code = "already_finished"
-
-
-class NotRetryable(Conflict):
-    """Only dead and cancelled jobs can be retried."""
-
-    code = "not_retryable"
-
-
-class NotReady(Conflict):
-    """The job has no result yet."""
-
-    code = "not_ready"
-
-
-class JobFailed(Conflict):
-    """The job is dead: it has no result and will get none by itself."""
-
-    code = "job_failed"
-
-
-class JobCancelled(Conflict):
-    """The job was cancelled before it had a result."""
-
-    code = "job_cancelled"
 
 
 class DocumentGone(JobqueueError):

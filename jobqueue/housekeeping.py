@@ -28,7 +28,7 @@ from jobqueue.app.references import (
 from jobqueue.broker.broker import Broker, Standing
 from jobqueue.errors import RedisUnavailable, Unavailable
 from jobqueue.jobs.report_documents import KEY_PREFIX, job_of_document, published_document
-from jobqueue.model import State
+from jobqueue.state import State
 from jobqueue.storage.base import Storage, StoredObject
 
 INTERVAL = 3600.0

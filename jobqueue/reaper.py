@@ -24,8 +24,9 @@ from jobqueue.metrics import (
     OTHER,
     queue_label,
 )
-from jobqueue.model import QueueStats, State
+from jobqueue.model import QueueStats
 from jobqueue.outage import Outage
+from jobqueue.state import State
 
 PASS_INTERVAL = 1.0
 """Seconds between two passes: bounds how late a lost job is noticed."""

@@ -8,8 +8,9 @@ import msgspec
 
 from jobqueue.batch import Batch
 from jobqueue.errors import SettingsError
-from jobqueue.model import STATE_ALIASES, State, TypeInfo
+from jobqueue.model import TypeInfo
 from jobqueue.retry import DEFAULT_RETRY, Retry
+from jobqueue.state import STATE_ALIASES, State
 
 NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,62}")
 """Queue, type and template names: safe in keys, paths, labels and file names."""

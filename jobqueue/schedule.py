@@ -7,7 +7,7 @@ from enum import StrEnum
 import msgspec
 
 from jobqueue.ids import derived_ulid
-from jobqueue.model import DEFAULT_OPTIONS, JobOptions, NewJob, Priority
+from jobqueue.submission import DEFAULT_OPTIONS, JobOptions, NewJob, Priority
 from jobqueue.timing import Timing
 
 GRACE_MS = 60_000

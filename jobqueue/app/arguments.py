@@ -6,8 +6,8 @@ from typing import Any
 import msgspec
 
 from jobqueue.app.requests import JobRequest, request_from
-from jobqueue.model import Parent, Unique
 from jobqueue.retry import Backoff
+from jobqueue.submission import Parent, Unique
 
 
 def request_of(fields: Mapping[str, Any]) -> JobRequest:

@@ -24,10 +24,11 @@ from jobqueue.app.references import (
 )
 from jobqueue.broker.broker import Broker
 from jobqueue.errors import ContentGone, StorageUnavailable
-from jobqueue.model import Job, NewJob
+from jobqueue.model import Job
 from jobqueue.settings import LimitSettings
 from jobqueue.storage.base import Storage
 from jobqueue.storage.whole import chunks_of, read_whole
+from jobqueue.submission import NewJob
 
 T = TypeVar("T")
 R = TypeVar("R")

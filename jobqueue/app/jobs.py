@@ -12,31 +12,22 @@ from jobqueue.app.requests import JobRequest
 from jobqueue.app.schedules import Schedules
 from jobqueue.app.submission import Submitter
 from jobqueue.broker.broker import Broker, Event
-from jobqueue.errors import (
+from jobqueue.conflicts import (
     AlreadyFinished,
     JobCancelled,
     JobFailed,
-    JobNotFound,
     NotReady,
     NotRetryable,
-    RedisUnavailable,
     UniqueKeyHeld,
 )
+from jobqueue.errors import JobNotFound, RedisUnavailable
 from jobqueue.job_log import LogLine
 from jobqueue.metrics import JOBS_ENQUEUED, JOBS_FINISHED, queue_label
-from jobqueue.model import (
-    Accepted,
-    CancelResult,
-    Durability,
-    Job,
-    Outcome,
-    Page,
-    RetryResult,
-    State,
-    Submitted,
-)
+from jobqueue.model import CancelResult, Job, Outcome, Page, RetryResult, Submitted
 from jobqueue.registry import Registry
 from jobqueue.settings import LimitSettings
+from jobqueue.state import State
+from jobqueue.submission import Accepted, Durability
 
 RECONNECT_DELAY = 0.5
 """Seconds before a broken subscription is made again: a Redis restart is not hammered."""

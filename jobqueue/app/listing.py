@@ -6,7 +6,8 @@ import msgspec
 
 from jobqueue.broker.broker import Broker
 from jobqueue.errors import FieldError, InvalidRequest
-from jobqueue.model import Job, Page, State
+from jobqueue.model import Job, Page
+from jobqueue.state import State
 
 MAX_PAGE = 100
 """Most jobs of one page: whole jobs are read, and results may be large."""

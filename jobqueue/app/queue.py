@@ -23,10 +23,11 @@ from jobqueue.batch import Batch
 from jobqueue.broker.broker import Broker
 from jobqueue.config import load_settings
 from jobqueue.errors import InvalidRequest
-from jobqueue.model import Durability, Job, Parent, Priority, Unique
+from jobqueue.model import Job
 from jobqueue.registry import DEFAULT_QUEUE, DEFAULT_TIMEOUT, JobType, Registry
 from jobqueue.retry import DEFAULT_RETRY, Backoff, Retry
 from jobqueue.settings import Settings
+from jobqueue.submission import Durability, Parent, Priority, Unique
 
 if TYPE_CHECKING:
     from jobqueue.app.codec import Parser

@@ -11,8 +11,8 @@ from msgspec import Meta
 from jobqueue.app.codec import to_json
 from jobqueue.app.decoding import Decoder, explain
 from jobqueue.errors import FieldError, InvalidRequest
-from jobqueue.model import Parent, Unique, UniqueMode
 from jobqueue.retry import MAX_DELAY, Backoff
+from jobqueue.submission import Parent, Unique, UniqueMode
 
 MAX_WAIT = 10 * 365 * 86400
 """Seconds by which a job may be delayed: longer is a mistake in units."""

@@ -18,9 +18,9 @@ from jobqueue.app.submission import Submitter
 from jobqueue.broker.broker import Broker
 from jobqueue.errors import FieldError, InvalidRequest, ScheduleNotFound, SettingsError
 from jobqueue.ids import split_job_id
-from jobqueue.model import NewJob
 from jobqueue.registry import check_name
 from jobqueue.schedule import NO_PAYLOAD, Missed, Overlap, Schedule, ScheduleInfo
+from jobqueue.submission import NewJob
 from jobqueue.timing import Timing, check_timing
 
 MAX_JITTER = 86400

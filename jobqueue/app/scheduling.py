@@ -10,9 +10,9 @@ import msgspec
 from jobqueue.app.jobs import Jobs
 from jobqueue.app.requests import model_from
 from jobqueue.app.schedules import ScheduleRequest
-from jobqueue.model import Priority
 from jobqueue.retry import Backoff
 from jobqueue.schedule import Missed, Overlap, ScheduleInfo
+from jobqueue.submission import Priority
 
 
 class Scheduling(ABC):

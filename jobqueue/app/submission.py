@@ -15,21 +15,20 @@ from jobqueue.broker.broker import Broker
 from jobqueue.errors import FieldError, InvalidRequest, PayloadTooLarge, SettingsError
 from jobqueue.ids import ULID_LENGTH, created_at_ms, new_job_id, split_job_id
 from jobqueue.metrics import JOBS_ENQUEUED, queue_label
-from jobqueue.model import (
-    DEFAULT_OPTIONS,
-    Accepted,
-    Durability,
-    Job,
-    JobOptions,
-    NewJob,
-    Priority,
-    State,
-    Submitted,
-    UniqueMode,
-)
+from jobqueue.model import Job, Submitted
 from jobqueue.registry import JobType, check_name
 from jobqueue.retry import DEFAULT_RETRY
 from jobqueue.settings import LimitSettings
+from jobqueue.state import State
+from jobqueue.submission import (
+    DEFAULT_OPTIONS,
+    Accepted,
+    Durability,
+    JobOptions,
+    NewJob,
+    Priority,
+    UniqueMode,
+)
 
 if TYPE_CHECKING:
     from prometheus_client import Counter

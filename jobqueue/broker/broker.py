@@ -23,20 +23,10 @@ from jobqueue.broker.reaping import Reaping, ReapReport
 from jobqueue.broker.schedule_store import ScheduleStore
 from jobqueue.broker.schedules import Schedules
 from jobqueue.job_log import LogLine
-from jobqueue.model import (
-    Accepted,
-    CancelResult,
-    Durability,
-    Job,
-    NewJob,
-    Page,
-    QueueStats,
-    RetryResult,
-    State,
-    TypeInfo,
-    WorkerInfo,
-)
+from jobqueue.model import CancelResult, Job, Page, QueueStats, RetryResult, TypeInfo, WorkerInfo
 from jobqueue.settings import RetentionSettings
+from jobqueue.state import State
+from jobqueue.submission import Accepted, Durability, NewJob
 
 MAX_BLOCK = 2.0
 """Longest block of a waiting worker in seconds; see `Consumer.wait`."""

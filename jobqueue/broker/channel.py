@@ -17,13 +17,7 @@ from typing_extensions import override
 
 from jobqueue.broker.address import Address
 from jobqueue.broker.scripts import Argument, ScriptCall
-from jobqueue.errors import (
-    JobqueueError,
-    RedisFull,
-    RedisRefused,
-    RedisUnavailable,
-    SchemaMismatch,
-)
+from jobqueue.errors import JobqueueError, RedisFull, RedisRefused, RedisUnavailable, SchemaMismatch
 from jobqueue.metrics import REDIS_SCRIPT
 
 CONNECT_TIMEOUT = 5.0

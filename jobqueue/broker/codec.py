@@ -16,24 +16,19 @@ import msgspec
 from jobqueue.broker.scripts import Argument
 from jobqueue.ids import ULID_LENGTH, created_at_ms, split_job_id
 from jobqueue.job_log import LogLine, NewLines
-from jobqueue.model import (
+from jobqueue.model import ClaimedJob, Failure, Job, Outcome, Progress, Verdict
+from jobqueue.settings import RetentionSettings
+from jobqueue.state import State
+from jobqueue.submission import (
     DEFAULT_OPTIONS,
     Accepted,
-    ClaimedJob,
-    Failure,
-    Job,
     JobOptions,
     NewJob,
-    Outcome,
     Parent,
     Priority,
-    Progress,
     Refusal,
-    State,
     UniqueMode,
-    Verdict,
 )
-from jobqueue.settings import RetentionSettings
 
 LETTERS = {
     Priority.CRITICAL: b"c",

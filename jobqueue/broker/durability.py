@@ -9,7 +9,7 @@ from jobqueue.broker.codec import ulid_of
 from jobqueue.broker.keys import Keys
 from jobqueue.errors import NotDurable, RedisRefused, RedisUnavailable
 from jobqueue.ids import ULID_LENGTH
-from jobqueue.model import Accepted, Durability
+from jobqueue.submission import Accepted, Durability
 
 WAIT_MS = 2000
 """How long Redis gets to confirm: a replica or a disk that takes longer is in trouble."""

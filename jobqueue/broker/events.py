@@ -15,7 +15,8 @@ from redis.retry import Retry
 from jobqueue.broker.address import Address
 from jobqueue.broker.keys import EVENTS, Keys, events_of
 from jobqueue.errors import RedisUnavailable
-from jobqueue.model import Progress, State
+from jobqueue.model import Progress
+from jobqueue.state import State
 
 POLL = 5.0
 """Seconds between two looks at a silent subscription, to notice a dead connection."""

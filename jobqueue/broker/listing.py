@@ -18,7 +18,8 @@ from jobqueue.broker.channel import Channel
 from jobqueue.broker.keys import Keys
 from jobqueue.broker.reader import READ_JOBS, Reader
 from jobqueue.errors import FieldError, InvalidRequest
-from jobqueue.model import FINAL_STATES, Job, Page, State
+from jobqueue.model import Job, Page
+from jobqueue.state import FINAL_STATES, State
 
 LOOKS = 500
 """Jobs that one call looks at when it filters; the page may then be empty before the end."""

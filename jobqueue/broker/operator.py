@@ -13,16 +13,11 @@ from jobqueue.broker.keys import Keys
 from jobqueue.broker.outbox import Outbox
 from jobqueue.broker.resend import resend
 from jobqueue.ids import ULID_LENGTH, split_job_id
-from jobqueue.model import (
-    CancelResult,
-    GroupLimits,
-    Priority,
-    QueueLimits,
-    Rate,
-    RetryResult,
-    State,
-)
+from jobqueue.limits import GroupLimits, QueueLimits, Rate
+from jobqueue.model import CancelResult, RetryResult
 from jobqueue.settings import RetentionSettings
+from jobqueue.state import State
+from jobqueue.submission import Priority
 
 STEP = 500
 """Jobs of one step of an operation on many: about 2 ms of Redis, in which nobody else is served."""

@@ -19,8 +19,9 @@ from jobqueue.broker.keys import SCHEMA_VERSION, Keys
 from jobqueue.broker.resend import resend
 from jobqueue.errors import RedisUnavailable
 from jobqueue.ids import created_at_ms, new_ulid, split_job_id
-from jobqueue.model import Accepted, NewJob, Refusal, State
 from jobqueue.settings import RetentionSettings
+from jobqueue.state import State
+from jobqueue.submission import Accepted, NewJob, Refusal
 
 SCRIPT_JOBS = 500
 """Most jobs of one script call: about 2 ms of Redis, in which nobody else is served."""

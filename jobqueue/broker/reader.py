@@ -12,7 +12,8 @@ from jobqueue.broker.codec import decode_job, decode_log, ulid_of
 from jobqueue.broker.keys import Keys
 from jobqueue.ids import created_at_ms, split_job_id
 from jobqueue.job_log import LogLine
-from jobqueue.model import Job, QueueStats, State, TypeInfo, WorkerInfo
+from jobqueue.model import Job, QueueStats, TypeInfo, WorkerInfo
+from jobqueue.state import State
 
 READ_JOBS = 100
 """Jobs of one read: whole jobs, and even results alone, may be large."""

@@ -2,15 +2,9 @@
 
 from collections.abc import Sequence
 
-from jobqueue.errors import (
-    FieldError,
-    IdempotencyConflict,
-    JobqueueError,
-    QueueFull,
-    TenantFull,
-    UnknownParent,
-)
-from jobqueue.model import Accepted, NewJob, Refusal
+from jobqueue.conflicts import IdempotencyConflict
+from jobqueue.errors import FieldError, JobqueueError, QueueFull, TenantFull, UnknownParent
+from jobqueue.submission import Accepted, NewJob, Refusal
 
 
 def error_of(job: NewJob, refusal: Refusal, *, at: str = "") -> JobqueueError:

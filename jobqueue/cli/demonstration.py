@@ -24,10 +24,10 @@ from jobqueue.cli.payload import REPORT_TYPE
 from jobqueue.cli.roles import ROLES
 from jobqueue.client import Client
 from jobqueue.logs import configure_logging
-from jobqueue.model import State
 from jobqueue.render.templates import Templates
 from jobqueue.service import running_service
 from jobqueue.settings import Settings
+from jobqueue.state import State
 
 TEMPLATE = "invoice"
 

@@ -13,7 +13,7 @@ from jobqueue.cli import show
 from jobqueue.cli.documents import deliver
 from jobqueue.cli.failures import Exit, complain
 from jobqueue.client import Client, JobDocument
-from jobqueue.model import State
+from jobqueue.state import State
 
 Update = Callable[[JobDocument], None]
 

@@ -20,7 +20,7 @@ from typing import Any, BinaryIO, Self, cast
 from jobqueue.client.documents import AcceptedDocument, JobDocument, JobList
 from jobqueue.client.transport import REQUEST_TIMEOUT, Transport
 from jobqueue.errors import JobNotFound, ServerUnreachable, Unavailable
-from jobqueue.model import State
+from jobqueue.state import State
 
 DEFAULT_URL = "http://127.0.0.1:8080"
 PATIENCE = 15.0

@@ -13,7 +13,7 @@ from jobqueue.http.jobs import list_wanted
 from jobqueue.http.queries import FILTERS, PAGING, Query
 from jobqueue.http.state import operations_of
 from jobqueue.http.submitting import submit_one
-from jobqueue.model import State, parse_state
+from jobqueue.state import State, parse_state
 
 if TYPE_CHECKING:
     from jobqueue.app.listing import JobFilter

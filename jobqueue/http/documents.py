@@ -10,7 +10,8 @@ from msgspec import UNSET, Raw, UnsetType
 
 from jobqueue.jobs.report_generation import DOCUMENT_PATH
 from jobqueue.jobs.report_generation import NAME as REPORT_TYPE
-from jobqueue.model import Job, Progress, State
+from jobqueue.model import Job, Progress
+from jobqueue.state import State
 
 PREFIX = "/api/v1"
 

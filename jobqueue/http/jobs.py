@@ -20,7 +20,8 @@ from jobqueue.http.documents import (
 from jobqueue.http.queries import FILTERS, PAGING, Query, no_query
 from jobqueue.http.state import operations_of
 from jobqueue.http.submitting import accepted, submit_all, submit_one
-from jobqueue.model import Job, State
+from jobqueue.model import Job
+from jobqueue.state import State
 
 
 async def submit(request: web.Request) -> web.Response:

@@ -11,7 +11,8 @@ from jobqueue.http.answers import json_response
 from jobqueue.http.documents import timestamp
 from jobqueue.http.queries import no_query
 from jobqueue.http.state import operations_of
-from jobqueue.model import STATE_ALIASES, PoolInfo, QueueStats, State, WorkerInfo
+from jobqueue.model import PoolInfo, QueueStats, WorkerInfo
+from jobqueue.state import STATE_ALIASES, State
 
 
 class QueueDocument(msgspec.Struct):

@@ -7,8 +7,8 @@ from aiohttp import web
 from jobqueue.app.listing import MAX_PAGE, JobFilter
 from jobqueue.errors import FieldError, InvalidRequest
 from jobqueue.http.documents import INCLUDABLE
-from jobqueue.model import STATE_ALIASES, State, parse_state
 from jobqueue.registry import NAME
+from jobqueue.state import STATE_ALIASES, State, parse_state
 
 DEFAULT_PAGE = 50
 """Jobs of a page unless `limit` says otherwise: a screenful or two."""

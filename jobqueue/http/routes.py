@@ -11,7 +11,7 @@ from aiohttp import web
 
 from jobqueue.http import aliases, health, jobs, operating, reports
 from jobqueue.http.documents import PREFIX
-from jobqueue.model import STATE_ALIASES, State
+from jobqueue.state import STATE_ALIASES, State
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 

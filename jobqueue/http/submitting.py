@@ -15,7 +15,8 @@ from jobqueue.http.documents import (
 )
 from jobqueue.http.queries import Query
 from jobqueue.http.state import operations_of
-from jobqueue.model import Accepted, Durability, Job, Submitted
+from jobqueue.model import Job, Submitted
+from jobqueue.submission import Accepted, Durability
 
 KEY_HEADER = "Idempotency-Key"
 

@@ -27,8 +27,8 @@ from rich.table import Table
 from jobqueue.app.opening import open_broker
 from jobqueue.broker.broker import Broker
 from jobqueue.ids import new_job_id
-from jobqueue.model import NewJob
 from jobqueue.settings import RedisSettings, Settings
+from jobqueue.submission import NewJob
 from tests.benchmarks import _raw
 from tests.benchmarks._server import calls_received, commands_run, fresh_redis
 from tests.support.redis import RedisClient

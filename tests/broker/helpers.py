@@ -5,7 +5,9 @@ from typing import Any
 
 from jobqueue.broker.broker import Broker, Consumer
 from jobqueue.ids import new_job_id
-from jobqueue.model import ClaimedJob, Failure, NewJob, Outcome, QueueStats, Settled, State, Verdict
+from jobqueue.model import ClaimedJob, Failure, Outcome, QueueStats, Settled, Verdict
+from jobqueue.state import State
+from jobqueue.submission import NewJob
 from tests.support.redis import RedisClient
 
 QUEUE = "q"

@@ -6,7 +6,9 @@ import time
 import pytest
 
 from jobqueue.broker.broker import Broker, Consumer
-from jobqueue.model import Outcome, Priority, Settled, State
+from jobqueue.model import Outcome, Settled
+from jobqueue.state import State
+from jobqueue.submission import Priority
 from tests.support.redis import RedisClient
 
 from .helpers import QUEUE, claim, claim_one, counts, enqueue, new_job, prefix_of, settle, state_of

@@ -14,8 +14,9 @@ from jobqueue.broker.address import parse_address
 from jobqueue.broker.broker import Broker, Connections, Consumer
 from jobqueue.broker.channel import Channel
 from jobqueue.errors import RedisUnavailable, SchemaMismatch, ServerUnreachable, SettingsError
-from jobqueue.model import Outcome, Settled, State
+from jobqueue.model import Outcome, Settled
 from jobqueue.settings import RetentionSettings
+from jobqueue.state import State
 from tests.support.proxy import LossyProxy, lossy_proxy
 from tests.support.redis import RedisClient, redis_server
 from tests.support.wait import eventually

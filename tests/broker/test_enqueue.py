@@ -7,8 +7,10 @@ import pytest
 from jobqueue.broker.broker import Broker, Consumer
 from jobqueue.errors import RedisFull
 from jobqueue.ids import new_job_id
-from jobqueue.model import Accepted, JobOptions, NewJob, Outcome, Priority, State
+from jobqueue.model import Outcome
 from jobqueue.retry import Backoff
+from jobqueue.state import State
+from jobqueue.submission import Accepted, JobOptions, NewJob, Priority
 from tests.support.redis import RedisClient
 from tests.support.wait import eventually
 

@@ -7,9 +7,10 @@ import pytest
 
 from jobqueue.broker.broker import Broker, Connections, Consumer
 from jobqueue.broker.firing import Fired
-from jobqueue.model import Priority, State
 from jobqueue.schedule import CATCH_UP, Missed, ScheduleState, Step, job_at
 from jobqueue.settings import RetentionSettings
+from jobqueue.state import State
+from jobqueue.submission import Priority
 from jobqueue.timing import Timing
 
 from .helpers import QUEUE, claim_one, counts, fingerprint, prefix_of

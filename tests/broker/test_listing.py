@@ -5,17 +5,9 @@ import pytest
 from jobqueue.broker.broker import Broker, Consumer
 from jobqueue.errors import InvalidRequest
 from jobqueue.ids import new_job_id
-from jobqueue.model import (
-    Job,
-    JobOptions,
-    NewJob,
-    Outcome,
-    PoolInfo,
-    Priority,
-    State,
-    TypeInfo,
-    WorkerInfo,
-)
+from jobqueue.model import Job, Outcome, PoolInfo, TypeInfo, WorkerInfo
+from jobqueue.state import State
+from jobqueue.submission import JobOptions, NewJob, Priority
 
 from .helpers import QUEUE, claim, enqueue, new_job, settle
 

@@ -5,7 +5,8 @@ import asyncio
 import pytest
 
 from jobqueue.broker.broker import Broker, CancelOrder, Consumer, Lease
-from jobqueue.model import CancelResult, Outcome, RetryResult, Settled, State
+from jobqueue.model import CancelResult, Outcome, RetryResult, Settled
+from jobqueue.state import State
 from tests.support.redis import RedisClient
 from tests.support.wait import eventually
 

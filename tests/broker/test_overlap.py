@@ -5,9 +5,10 @@ import asyncio
 import pytest
 
 from jobqueue.broker.broker import Broker, CancelOrder, Consumer
-from jobqueue.model import Outcome, State
+from jobqueue.model import Outcome
 from jobqueue.schedule import Overlap
 from jobqueue.settings import RetentionSettings
+from jobqueue.state import State
 from tests.support.wait import eventually
 
 from .helpers import QUEUE, claim_one, settle, state_of

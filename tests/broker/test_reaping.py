@@ -6,8 +6,9 @@ from collections.abc import AsyncIterator
 import pytest
 
 from jobqueue.broker.broker import Broker, Connections, Consumer, Lease
-from jobqueue.model import Outcome, State, WorkerInfo
+from jobqueue.model import Outcome, WorkerInfo
 from jobqueue.settings import RetentionSettings
+from jobqueue.state import State
 from tests.support.redis import RedisClient
 from tests.support.wait import eventually
 

@@ -3,8 +3,8 @@
 import pytest
 
 from jobqueue.errors import SchemaMismatch
-from jobqueue.model import JobOptions, Priority
 from jobqueue.schedule import Missed, Overlap, ScheduleState
+from jobqueue.submission import JobOptions, Priority
 from jobqueue.timing import Timing
 
 from .helpers import fingerprint, prefix_of

@@ -6,8 +6,9 @@ import msgspec
 import pytest
 
 from jobqueue.broker.broker import Broker, Connections, Consumer, Lease
-from jobqueue.model import Failure, Job, Outcome, Progress, Settled, State, Verdict
+from jobqueue.model import Failure, Job, Outcome, Progress, Settled, Verdict
 from jobqueue.settings import RetentionSettings
+from jobqueue.state import State
 from tests.support.redis import RedisClient
 
 from .helpers import (

@@ -4,7 +4,9 @@ import pytest
 
 from jobqueue.broker.broker import Broker, Consumer, Standing
 from jobqueue.ids import new_job_id
-from jobqueue.model import NewJob, Outcome, State
+from jobqueue.model import Outcome
+from jobqueue.state import State
+from jobqueue.submission import NewJob
 
 from .helpers import QUEUE, claim_one, enqueue, settle
 

@@ -17,30 +17,24 @@ from hypothesis.stateful import (
 from typing_extensions import override
 
 from jobqueue.broker.broker import Broker, Connections, Consumer, Lease
-from jobqueue.errors import Backpressure, IdempotencyConflict, UnknownParent
+from jobqueue.conflicts import IdempotencyConflict
+from jobqueue.errors import Backpressure, UnknownParent
 from jobqueue.ids import new_ulid
 from jobqueue.job_log import NewLines
+from jobqueue.limits import GroupLimits, QueueLimits, Rate
 from jobqueue.model import (
     CancelResult,
     ClaimedJob,
     Failure,
-    GroupLimits,
-    JobOptions,
-    NewJob,
     Outcome,
-    Parent,
-    Priority,
     Progress,
-    QueueLimits,
-    Rate,
     RetryResult,
     Settled,
-    State,
-    Unique,
-    UniqueMode,
     Verdict,
 )
 from jobqueue.settings import RetentionSettings
+from jobqueue.state import State
+from jobqueue.submission import JobOptions, NewJob, Parent, Priority, Unique, UniqueMode
 
 from .helpers import QUEUE, fingerprint, new_job, prefix_of
 from .invariants import violations

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from jobqueue.http.routes import ALIAS_ROUTES, API_ROUTES, HEALTH_ROUTES, STATE, TYPE
-from jobqueue.model import STATE_ALIASES, State
+from jobqueue.state import STATE_ALIASES, State
 
 from .service import Service
 

@@ -4,7 +4,8 @@ from typing import Any
 
 import pytest
 
-from jobqueue.model import CancelResult, Failure, Outcome, Progress, State
+from jobqueue.model import CancelResult, Failure, Outcome, Progress
+from jobqueue.state import State
 
 from .service import Service
 

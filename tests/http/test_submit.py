@@ -7,8 +7,10 @@ from typing import Any
 import pytest
 
 from jobqueue.ids import split_job_id
-from jobqueue.model import Priority, State, TypeInfo
+from jobqueue.model import TypeInfo
 from jobqueue.settings import LimitSettings
+from jobqueue.state import State
+from jobqueue.submission import Priority
 from tests.support.wait import eventually
 
 from .service import Service, running_service

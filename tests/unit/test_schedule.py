@@ -7,7 +7,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from jobqueue.ids import created_at_ms, split_job_id
-from jobqueue.model import JobOptions
 from jobqueue.schedule import (
     CATCH_UP,
     GRACE_MS,
@@ -17,6 +16,7 @@ from jobqueue.schedule import (
     next_slot_of_replacement,
     plan,
 )
+from jobqueue.submission import JobOptions
 from jobqueue.timing import Timing
 
 from .timings import DAY, TIMES, TIMINGS, ms, slots

@@ -7,8 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from jobqueue.model import ClaimedJob, JobOptions, Outcome
+from jobqueue.model import ClaimedJob, Outcome
 from jobqueue.retry import Backoff, BackoffFunction, Retry
+from jobqueue.submission import JobOptions
 from jobqueue.worker import verdicts
 from jobqueue.worker.backoffs import delay_after
 

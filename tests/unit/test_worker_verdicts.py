@@ -9,8 +9,9 @@ from hypothesis import strategies as st
 
 from jobqueue.broker.codec import verdict_arguments
 from jobqueue.errors import Cancelled, JobOutcome, RateLimited, Snooze, Unrecoverable
-from jobqueue.model import ClaimedJob, JobOptions, Outcome
+from jobqueue.model import ClaimedJob, Outcome
 from jobqueue.retry import Backoff, Retry
+from jobqueue.submission import JobOptions
 from jobqueue.worker import verdicts
 
 RETRY = Retry(max_attempts=3, backoff=Backoff(kind="fixed", delay=2.0, jitter=0.0))

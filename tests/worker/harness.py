@@ -14,10 +14,12 @@ from jobqueue.app.opening import LazyStorage
 from jobqueue.batch import Batch
 from jobqueue.broker.broker import Broker, Connections
 from jobqueue.ids import new_job_id
-from jobqueue.model import Job, JobOptions, NewJob, Priority, State
+from jobqueue.model import Job
 from jobqueue.registry import JobType, Registry
 from jobqueue.retry import Backoff, Retry
 from jobqueue.settings import LimitSettings, RetentionSettings, Settings, WorkerSettings
+from jobqueue.state import State
+from jobqueue.submission import JobOptions, NewJob, Priority
 from jobqueue.worker.worker import Worker
 
 T = TypeVar("T")

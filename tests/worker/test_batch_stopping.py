@@ -8,8 +8,9 @@ import redis
 
 from jobqueue.batch import Batch
 from jobqueue.context import JobContext
-from jobqueue.model import CancelResult, State
+from jobqueue.model import CancelResult
 from jobqueue.retry import Retry
+from jobqueue.state import State
 from jobqueue.worker import attempt as attempt_module
 
 from .harness import QUEUE, Harness, until

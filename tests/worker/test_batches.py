@@ -10,8 +10,9 @@ from jobqueue.batch import Batch
 from jobqueue.context import JobContext
 from jobqueue.errors import Cancelled, RateLimited, Snooze, Unrecoverable
 from jobqueue.ids import new_job_id
-from jobqueue.model import NewJob, State
 from jobqueue.retry import Retry
+from jobqueue.state import State
+from jobqueue.submission import NewJob
 
 from .harness import QUEUE, Harness, until
 from .stages import Calls, submit_many

@@ -18,9 +18,10 @@ from jobqueue.app.contents import already
 from jobqueue.app.references import is_reference, payload_key
 from jobqueue.context import JobContext
 from jobqueue.errors import StorageUnavailable
-from jobqueue.model import Job, State
+from jobqueue.model import Job
 from jobqueue.retry import Backoff, Retry
 from jobqueue.settings import StorageSettings
+from jobqueue.state import State
 from jobqueue.storage.base import Storage, Upload
 from jobqueue.storage.local import LocalStorage
 from tests.storage.faults import Link, faulty_link

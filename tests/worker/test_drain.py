@@ -4,7 +4,7 @@ import asyncio
 from typing import Any
 
 from jobqueue.context import JobContext
-from jobqueue.model import State
+from jobqueue.state import State
 
 from .harness import Harness, until
 from .stages import Deaf, Stage

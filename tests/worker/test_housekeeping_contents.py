@@ -17,10 +17,11 @@ from jobqueue.broker.broker import Broker, Connections, Consumer
 from jobqueue.errors import RedisUnavailable
 from jobqueue.housekeeping import Housekeeper
 from jobqueue.ids import new_job_id
-from jobqueue.model import ClaimedJob, Failure, NewJob, Outcome, Settled, Verdict
+from jobqueue.model import ClaimedJob, Failure, Outcome, Settled, Verdict
 from jobqueue.settings import RetentionSettings
 from jobqueue.storage.base import Storage, StoredObject
 from jobqueue.storage.local import LocalStorage
+from jobqueue.submission import NewJob
 from tests.storage.steps import keys, put
 from tests.support.redis import redis_server
 from tests.support.wait import eventually

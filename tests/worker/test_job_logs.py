@@ -10,8 +10,8 @@ from jobqueue.app.jobs import Jobs
 from jobqueue.context import JobContext
 from jobqueue.errors import JobNotFound, Snooze
 from jobqueue.ids import new_job_id
-from jobqueue.model import State
 from jobqueue.settings import LimitSettings
+from jobqueue.state import State
 
 from .harness import QUEUE, Harness, until
 from .stages import Stage

@@ -14,7 +14,8 @@ import redis
 from jobqueue.context import JobContext
 from jobqueue.errors import Unavailable
 from jobqueue.ids import new_job_id
-from jobqueue.model import NewJob, State
+from jobqueue.state import State
+from jobqueue.submission import NewJob
 from tests.support.redis import redis_server
 from tests.support.wait import eventually
 

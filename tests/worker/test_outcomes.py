@@ -8,9 +8,9 @@ from pydantic import BaseModel
 
 from jobqueue.context import JobContext
 from jobqueue.errors import Cancelled, RateLimited, Snooze, Unrecoverable
-from jobqueue.model import State
 from jobqueue.retry import Backoff, Retry
 from jobqueue.settings import LimitSettings
+from jobqueue.state import State
 
 from .harness import Harness
 

@@ -6,7 +6,7 @@ from time import monotonic
 
 import pytest
 
-from jobqueue.model import State
+from jobqueue.state import State
 from jobqueue.worker import presence
 from jobqueue.worker.worker import Worker
 

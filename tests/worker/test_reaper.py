@@ -8,8 +8,8 @@ import redis
 from prometheus_client import CollectorRegistry, generate_latest
 
 from jobqueue.metrics import JOBS_FINISHED, LEASES_RECOVERED
-from jobqueue.model import State
 from jobqueue.reaper import Reaper
+from jobqueue.state import State
 from tests.support.wait import eventually
 
 from .harness import QUEUE, Harness

@@ -9,8 +9,10 @@ import redis
 from jobqueue.context import JobContext
 from jobqueue.ids import new_job_id
 from jobqueue.metrics import JOBS_FINISHED
-from jobqueue.model import NewJob, Progress, State
+from jobqueue.model import Progress
 from jobqueue.settings import LimitSettings
+from jobqueue.state import State
+from jobqueue.submission import NewJob
 
 from .harness import QUEUE, Harness, until
 from .stages import Crowd, Stage

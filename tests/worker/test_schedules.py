@@ -8,10 +8,11 @@ import redis
 from prometheus_client import CollectorRegistry
 
 from jobqueue.metrics import JOBS_ENQUEUED
-from jobqueue.model import JobOptions, State
 from jobqueue.reaper import Reaper
 from jobqueue.retry import Backoff
 from jobqueue.schedule import Schedule, ScheduleInfo, ScheduleState
+from jobqueue.state import State
+from jobqueue.submission import JobOptions
 from jobqueue.timing import Timing
 
 from .harness import QUEUE, Harness, open_broker, until

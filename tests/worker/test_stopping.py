@@ -13,9 +13,11 @@ import redis
 from jobqueue.context import JobContext
 from jobqueue.ids import new_job_id
 from jobqueue.metrics import LOOP_LAG, STALE_SETTLES
-from jobqueue.model import DEFAULT_OPTIONS, CancelResult, ClaimedJob, Outcome, State
+from jobqueue.model import CancelResult, ClaimedJob, Outcome
 from jobqueue.retry import Retry
 from jobqueue.settings import LimitSettings
+from jobqueue.state import State
+from jobqueue.submission import DEFAULT_OPTIONS
 from jobqueue.worker import attempt as attempt_module
 from jobqueue.worker.attempt import Stop
 from jobqueue.worker.deadlines import Deadlines

@@ -7,7 +7,7 @@ from typing import Any
 
 from jobqueue.context import JobContext
 from jobqueue.errors import RateLimited
-from jobqueue.model import State
+from jobqueue.state import State
 
 from .harness import Harness
 from .stages import Stage

@@ -5,7 +5,7 @@ import click
 from jobqueue.cli import show
 from jobqueue.cli.remote import Remote, remote_options
 from jobqueue.cli.verb import Verb, json_option
-from jobqueue.model import State
+from jobqueue.state import State
 
 
 @click.command(cls=Verb, example="jobqueue cancel reports-01JD2V6X3S9K8QZ4M7N5T1W0YB")

@@ -12,7 +12,7 @@ from jobqueue.cli.follow import failure
 from jobqueue.cli.remote import Remote, remote_options
 from jobqueue.cli.verb import Verb, json_option
 from jobqueue.client import Client, JobDocument, JobList
-from jobqueue.model import STATE_ALIASES, State, parse_state
+from jobqueue.state import STATE_ALIASES, State, parse_state
 
 MAX_PAGE = 100
 """Jobs that the service gives at once."""

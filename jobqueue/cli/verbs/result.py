@@ -12,8 +12,8 @@ from jobqueue.cli.remote import Remote, remote_options
 from jobqueue.cli.seconds import Seconds
 from jobqueue.cli.verb import Verb, json_option
 from jobqueue.client import Client
-from jobqueue.errors import NotReady
-from jobqueue.model import State
+from jobqueue.conflicts import NotReady
+from jobqueue.state import State
 
 
 @click.command(cls=Verb, example="jobqueue result reports-01JD2V6X3S9K8QZ4M7N5T1W0YB --out .")

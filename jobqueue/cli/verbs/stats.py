@@ -6,7 +6,7 @@ from rich.text import Text
 from jobqueue.cli import show
 from jobqueue.cli.remote import Remote, remote_options
 from jobqueue.cli.verb import Verb, json_option
-from jobqueue.model import State
+from jobqueue.state import State
 
 SHOWN = (
     State.QUEUED,

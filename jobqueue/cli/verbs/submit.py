@@ -14,7 +14,7 @@ from jobqueue.cli.remote import Remote, remote_options
 from jobqueue.cli.seconds import Seconds
 from jobqueue.cli.verb import Verb, json_option
 from jobqueue.client import Client
-from jobqueue.model import Priority
+from jobqueue.submission import Priority
 
 EXAMPLE = """\
 jobqueue submit report-generation --template invoice --data @invoice.json \\
