@@ -8,6 +8,7 @@ take turns, so that a slow moment of the machine meets both; read the ratios.
 
 import asyncio
 import json
+import os
 import random
 import statistics
 import subprocess
@@ -30,6 +31,7 @@ from jobqueue.ids import new_job_id
 from jobqueue.model import NewJob
 from jobqueue.settings import RedisSettings, Settings
 from tests.benchmarks import _raw
+from tests.benchmarks._figures import percentile
 from tests.benchmarks._server import calls_received, commands_run, fresh_redis
 from tests.support.redis import RedisClient
 from tests.support.wait import eventually
@@ -71,12 +73,11 @@ def settings_for(url: str) -> Settings:
 
 
 @contextmanager
-def worker(url: str, slots: int, record: Path | None = None) -> Iterator[None]:
-    """A worker process, while it is needed."""
-    command = [sys.executable, "-m", "tests.benchmarks._worker", url, str(slots)]
-    command += [str(record)] if record else []
-    with tempfile.TemporaryFile() as log:
-        process = subprocess.Popen(command, stderr=log)
+def worker(url: str, slots: int, output: Path | None = None) -> Iterator[None]:
+    """A worker process, while it is needed; `output`: where it writes how late paced jobs were."""
+    command = [sys.executable, "-m", "tests.benchmarks.peers.ours", "work", url, str(slots)]
+    with tempfile.TemporaryFile() as log, Path(output or os.devnull).open("wb") as out:
+        process = subprocess.Popen(command, stdout=out, stderr=log)
         try:
             yield
         finally:
@@ -127,15 +128,16 @@ def process(url: str, client: RedisClient, slots: int, count: int) -> float:
 
 async def latency(url: str, folder: Path) -> list[float]:
     """Seconds from the submit to the start of the handler of an idle worker in a process."""
-    record = folder / "latencies"
-    with worker(url, 10, record):
+    output = folder / "latencies"
+    with worker(url, 10, output):
         async with open_broker(settings_for(url)) as broker:
             await eventually(broker.workers)
             for _ in range(LATENCY_JOBS):
                 await asyncio.sleep(random.uniform(*LATENCY_GAP))
                 payload = json.dumps({"at": time.monotonic(), "url": "a" * 150}).encode()
                 await broker.enqueue(NewJob(new_job_id("bench"), "noop", payload))
-    return sorted(map(float, record.read_text().split()))
+    lines = output.read_text().splitlines()
+    return sorted(float(line.split()[1]) for line in lines if line.startswith("late "))
 
 
 async def raw_latency(url: str) -> list[float]:
@@ -154,11 +156,6 @@ async def raw_latency(url: str) -> list[float]:
         await _raw.push(connection, "stop")
     output, _ = await idle.communicate()
     return sorted(map(float, output.split()))
-
-
-def percentile(values: list[float], share: float) -> float:
-    """The value below which `share` of the sorted values lie."""
-    return values[min(int(len(values) * share), len(values) - 1)]
 
 
 class Rounds:
