@@ -29,23 +29,19 @@ from jobqueue.app.opening import open_broker
 from jobqueue.broker.broker import Broker
 from jobqueue.ids import new_job_id
 from jobqueue.model import NewJob
-from jobqueue.settings import RedisSettings, Settings
 from tests.benchmarks import _raw
 from tests.benchmarks._figures import percentile
+from tests.benchmarks._jobs import BULK, PAYLOAD, PREFIX, new_jobs, settings_for
 from tests.benchmarks._server import calls_received, commands_run, fresh_redis
 from tests.support.redis import RedisClient
 from tests.support.wait import eventually
 
-PAYLOAD = json.dumps({"url": "https://example.com/" + "a" * 152, "width": 320, "n": 1}).encode()
-BULK = 500
 SINGLE_JOBS = 3_000
 BULK_JOBS = 100_000
 PROCESS_JOBS = {1: 3_000, 10: 20_000, 100: 60_000}
 LATENCY_JOBS = 300
 LATENCY_GAP = (0.01, 0.03)
 """Seconds between two submits of the latency case: about 50 a second, jittered."""
-
-PREFIX = "jobqueue:{bench}:"
 
 
 class Figure(NamedTuple):
@@ -60,16 +56,6 @@ class Figure(NamedTuple):
     def ratio(self) -> float:
         """Median of the pairwise ratios."""
         return statistics.median(a / b for a, b in zip(self.ours, self.raw, strict=True))
-
-
-def new_jobs(count: int) -> list[NewJob]:
-    """No-ops for the queue of the benchmarks."""
-    return [NewJob(new_job_id("bench"), "noop", PAYLOAD) for _ in range(count)]
-
-
-def settings_for(url: str) -> Settings:
-    """Settings of a client of this Redis."""
-    return Settings(redis=RedisSettings(url=url))
 
 
 @contextmanager

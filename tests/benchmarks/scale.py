@@ -1,0 +1,193 @@
+"""Whether a million jobs slow anything down.
+
+python -m tests.benchmarks.scale [--jobs 1000000] [--rounds 9] [--turns 30] [--only STATE,…]
+
+Two promises: a claim and its settle cost Redis the same with a million jobs waiting as with ten
+thousand (within 10 %), and no script takes 5 ms with a million jobs in whatever state, by the
+slow log of Redis. The exit code is 1 when one of them is broken.
+"""
+
+import json
+import statistics
+import sys
+from collections.abc import Iterable
+
+import click
+import uvloop
+from rich.console import Console
+from rich.table import Table
+
+from tests.benchmarks._backlog import Cost, measure_backlogs
+from tests.benchmarks._millions import SCENARIOS, StateTimes, measure_states
+from tests.benchmarks._slowlog import CONTROL, LOGGED_US, SLOW_US, ScriptTime
+
+SMALL = 10_000
+MOST_GROWTH = 1.10
+WIDTH = 120
+
+
+class Report:
+    """What was found.
+
+    Attributes:
+        costs: of claim and settle beside each other at two backlogs.
+        states: of every script in every state.
+    """
+
+    def __init__(self) -> None:
+        self.costs: list[Cost] = []
+        self.states: list[StateTimes] = []
+
+    @property
+    def slow(self) -> list[tuple[str, ScriptTime]]:
+        """Scripts that the slow log has with 5 ms or more, and in which state."""
+        return [
+            (state.state, each)
+            for state in self.states
+            for each in state.times
+            if each.slow and each.name != CONTROL
+        ]
+
+    @property
+    def control(self) -> ScriptTime:
+        """The script whose work is always the same, over all states."""
+        times = [each for state in self.states for each in state.times if each.name == CONTROL]
+        return ScriptTime(
+            CONTROL,
+            sum(each.calls for each in times),
+            max((each.worst_us for each in times), default=0),
+            sum(each.slow for each in times),
+        )
+
+    @property
+    def is_kept(self) -> bool:
+        """Whether both promises are."""
+        return not self.slow and all(cost.ratio <= MOST_GROWTH for cost in self.costs)
+
+
+async def measure(jobs: int, *, rounds: int, turns: int, only: Iterable[str]) -> Report:
+    """Both promises, as far as `only` says."""
+    report = Report()
+    for name in only:
+        if name == "backlog":
+            report.costs = await measure_backlogs(min(SMALL, jobs), jobs, rounds=rounds)
+        else:
+            report.states += await measure_states(name, count=jobs, turns=turns)
+    return report
+
+
+def show(report: Report, jobs: int) -> None:
+    """The report for people."""
+    console = Console(width=WIDTH)
+    if report.costs:
+        console.print(_costs(report.costs, jobs))
+    if report.states:
+        console.print(_states(report.states, jobs))
+        control = report.control
+        click.echo(
+            f"beside them 1 ms of Lua that touches no key: worst {control.worst_us / 1000:.2f} ms, "
+            f"{control.slow} of {control.calls} over 5 ms: so much of it is the machine's"
+        )
+    for state, each in report.slow:
+        click.echo(
+            f"SLOW: {each.name}: {each.slow} of {each.calls} calls over 5 ms, worst "
+            f"{each.worst_us / 1000:.2f} ms, with {jobs:,} jobs {state}"
+        )
+    for cost in report.costs:
+        if cost.ratio > MOST_GROWTH:
+            click.echo(f"GROWS: claim and settle of {cost.batch}: {cost.ratio:.2f} times the cost")
+    if report.is_kept:
+        click.echo("kept: no script over 5 ms, claim and settle cost the same")
+
+
+def _costs(costs: Iterable[Cost], jobs: int) -> Table:
+    table = Table(title="claim and settle of a batch: us of Redis, medians")
+    for heading in (
+        "batch",
+        f"{min(SMALL, jobs):,} queued",
+        f"{jobs:,} queued",
+        "ratio",
+        "of rounds",
+    ):
+        table.add_column(heading, justify="right")
+    for cost in costs:
+        ratios = [b / a for a, b in zip(cost.small, cost.large, strict=True)]
+        table.add_row(
+            str(cost.batch),
+            f"{statistics.median(cost.small):.1f}",
+            f"{statistics.median(cost.large):.1f}",
+            f"{cost.ratio:.2f}",
+            f"{min(ratios):.2f} to {max(ratios):.2f}",
+        )
+    return table
+
+
+def _states(states: Iterable[StateTimes], jobs: int) -> Table:
+    table = Table(title=f"the slowest script with {jobs:,} jobs")
+    for heading in ("state", "script", "worst, ms", "5 ms or more", "calls"):
+        table.add_column(heading, justify="left" if heading in {"state", "script"} else "right")
+    for state in states:
+        ours = [each for each in state.times if each.name != CONTROL]
+        slowest = max(ours, key=lambda each: each.worst_us)
+        is_logged = slowest.worst_us > 0
+        table.add_row(
+            state.state,
+            slowest.name if is_logged else "-",
+            f"{slowest.worst_us / 1000:.2f}" if is_logged else f"< {LOGGED_US / 1000:g}",
+            str(slowest.slow),
+            f"{slowest.calls:,}" if is_logged else f"{sum(each.calls for each in ours):,}",
+        )
+    return table
+
+
+def as_json(report: Report) -> str:
+    """The report for programs: every script in every state."""
+    return json.dumps(
+        {
+            "slow_us": SLOW_US,
+            "backlogs": [cost._asdict() | {"ratio": cost.ratio} for cost in report.costs],
+            "states": {
+                state.state: [each._asdict() for each in state.times if each.calls]
+                for state in report.states
+            },
+            "control": report.control._asdict(),
+            "kept": report.is_kept,
+        },
+        indent=1,
+    )
+
+
+CHOICES = ("backlog", *SCENARIOS)
+
+
+def _only(_context: click.Context, _parameter: click.Parameter, text: str) -> list[str]:
+    names = text.split(",")
+    if unknown := set(names) - set(CHOICES):
+        raise click.BadParameter(f"no such part: {', '.join(sorted(unknown))}")
+    return names
+
+
+@click.command()
+@click.option("--jobs", type=click.IntRange(1_000), default=1_000_000, show_default=True)
+@click.option(
+    "--rounds", type=click.IntRange(1), default=9, show_default=True, help="Of the two backlogs."
+)
+@click.option(
+    "--turns", type=click.IntRange(1), default=30, show_default=True, help="Of every verb, a state."
+)
+@click.option(
+    "--only", callback=_only, default=",".join(CHOICES), show_default=True, help="Parts of it."
+)
+@click.option("--json", "wants_json", is_flag=True, help="Print every value as JSON.")
+def main(*, jobs: int, rounds: int, turns: int, only: list[str], wants_json: bool) -> None:
+    """See whether a million jobs slow any script down."""
+    report = uvloop.run(measure(jobs, rounds=rounds, turns=turns, only=only))
+    if wants_json:
+        click.echo(as_json(report))
+    else:
+        show(report, jobs)
+    sys.exit(0 if report.is_kept else 1)
+
+
+if __name__ == "__main__":
+    main()
