@@ -36,8 +36,13 @@ def run_driver(participant: Participant, verb: str, url: str, number: float) -> 
     except subprocess.TimeoutExpired:
         raise DriverFailed(f"{verb} did not end within {DEADLINE:g} s") from None
     if done.returncode:
-        raise DriverFailed(f"{verb}: {done.stderr.strip()[-500:]}")
+        raise DriverFailed(f"{verb}: {_last_line(done.stderr)}")
     return done.stdout.split()
+
+
+def _last_line(text: str) -> str:
+    """What a program said at last, which in Python is the error."""
+    return (text.strip().splitlines() or ["without a word"])[-1].strip()
 
 
 class WorkerProcess:
@@ -66,7 +71,7 @@ class WorkerProcess:
         polls, deadline = 1, time.monotonic() + DEADLINE
         while not condition():
             if self._process.poll() is not None:
-                raise DriverFailed(f"its worker ended: {self._log.read_text()[-500:]}")
+                raise DriverFailed(f"its worker ended: {_last_line(self._log.read_text())}")
             if time.monotonic() > deadline:
                 raise DriverFailed(f"its worker had not finished within {DEADLINE:g} s")
             time.sleep(POLL)

@@ -84,4 +84,4 @@ def _run(*command: str) -> None:
         raise Missing(str(error)) from None
     if done.returncode:
         lines = (done.stderr or done.stdout).strip().splitlines()
-        raise Missing(lines[-1] if lines else f"{command[0]} failed")
+        raise Missing(lines[-1].strip() if lines else f"{command[0]} failed")
