@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Sequence
-from itertools import islice
+from contextlib import suppress
 
 from jobqueue.broker.broker import Broker, Consumer, Lease
 from jobqueue.model import ClaimedJob, Failure, Outcome, Progress, State, Verdict, WorkerInfo
@@ -20,6 +20,13 @@ STAGED = 2_000
 CLAIMS = (1, 100, 500)
 PAGES = 10
 """Pages that are listed of each state in one turn; the next turn goes on behind them."""
+
+CONTROLS = 20
+"""Runs a turn of the script whose work is always the same: as long as all others of a turn."""
+
+LIST_SECONDS = 1.0
+"""For the pages of one state in one turn: where a page takes many calls, the first of them tell
+as much as all."""
 
 OUTCOMES = (
     Outcome.COMPLETED,
@@ -52,7 +59,8 @@ class Exercise:
         """So many turns, each of every verb."""
         try:
             for number in range(turns):
-                self._slow_log.control()
+                for _ in range(CONTROLS):
+                    self._slow_log.control()
                 await self._submit()
                 await self._work(OUTCOMES[number % len(OUTCOMES)])
                 await self._read()
@@ -81,15 +89,22 @@ class Exercise:
         await self._broker.stats([QUEUE])
         await self._broker.workers()
         for state in State:
-            for _ in range(PAGES):
-                page = await self._broker.list_jobs(
-                    state, queue=QUEUE, limit=100, cursor=self._cursors.get(state)
-                )
-                self._cursors[state] = page.cursor
-                await self._broker.standings(job.id for job in page.jobs)
+            with suppress(TimeoutError):
+                async with asyncio.timeout(LIST_SECONDS):
+                    await self._list(state)
+
+    async def _list(self, state: State) -> None:
+        for _ in range(PAGES):
+            page = await self._broker.list_jobs(
+                state, queue=QUEUE, limit=100, cursor=self._cursors.get(state)
+            )
+            self._cursors[state] = page.cursor
+            await self._broker.standings(job.id for job in page.jobs)
 
     async def _operate(self) -> None:
-        for state in (State.QUEUED, State.SCHEDULED, State.ACTIVE):
+        for accepted in await self._broker.enqueue_many(new_jobs(10)):
+            await self._broker.cancel(accepted.id)
+        for state in (State.SCHEDULED, State.ACTIVE):
             for job_id in await self._some(state):
                 await self._broker.cancel(job_id)
         for state in (State.DEAD, State.CANCELLED):
@@ -98,7 +113,7 @@ class Exercise:
 
     async def _some(self, state: State) -> Sequence[str]:
         page = await self._broker.list_jobs(state, queue=QUEUE, limit=10)
-        return [job.id for job in islice(page.jobs, 10)]
+        return [job.id for job in page.jobs]
 
 
 _INFO = WorkerInfo(

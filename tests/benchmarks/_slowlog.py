@@ -1,5 +1,6 @@
 """How long scripts took, by Redis' own slow log: the evidence that one of them is too slow."""
 
+import statistics
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import NamedTuple
@@ -34,12 +35,14 @@ class ScriptTime(NamedTuple):
 
     Attributes:
         worst_us: its longest run in microseconds; 0: never long enough to be logged.
+        usual_us: the median of the runs that were logged; 0: none was.
         slow: how many runs the log has with `SLOW_US` or more.
     """
 
     name: str
     calls: int
     worst_us: int
+    usual_us: float
     slow: int
 
 
@@ -72,7 +75,8 @@ class SlowLog:
             durations = logged.get(name, [])
             made = max(calls - before[name], len(durations))
             slow = sum(duration >= SLOW_US for duration in durations)
-            times.append(ScriptTime(name, made, max(durations, default=0), slow))
+            usual = statistics.median(durations) if durations else 0
+            times.append(ScriptTime(name, made, max(durations, default=0), usual, slow))
 
     def _calls(self) -> dict[str, int]:
         """Calls of each script so far, by this process's own count."""

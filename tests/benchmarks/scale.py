@@ -56,6 +56,7 @@ class Report:
             CONTROL,
             sum(each.calls for each in times),
             max((each.worst_us for each in times), default=0),
+            statistics.median([each.usual_us for each in times] or [0]),
             sum(each.slow for each in times),
         )
 
@@ -85,13 +86,15 @@ def show(report: Report, jobs: int) -> None:
         console.print(_states(report.states, jobs))
         control = report.control
         click.echo(
-            f"beside them 1 ms of Lua that touches no key: worst {control.worst_us / 1000:.2f} ms, "
-            f"{control.slow} of {control.calls} over 5 ms: so much of it is the machine's"
+            f"beside them Lua that touches no key, usually {control.usual_us / 1000:.2f} ms: worst "
+            f"{control.worst_us / 1000:.2f} ms, {control.slow} of {control.calls} over 5 ms: so "
+            "much of it is the machine's"
         )
     for state, each in report.slow:
         click.echo(
             f"SLOW: {each.name}: {each.slow} of {each.calls} calls over 5 ms, worst "
-            f"{each.worst_us / 1000:.2f} ms, with {jobs:,} jobs {state}"
+            f"{each.worst_us / 1000:.2f}, usually {each.usual_us / 1000:.2f} ms, with {jobs:,} "
+            f"jobs {state}"
         )
     for cost in report.costs:
         if cost.ratio > MOST_GROWTH:
@@ -124,7 +127,7 @@ def _costs(costs: Iterable[Cost], jobs: int) -> Table:
 
 def _states(states: Iterable[StateTimes], jobs: int) -> Table:
     table = Table(title=f"the slowest script with {jobs:,} jobs")
-    for heading in ("state", "script", "worst, ms", "5 ms or more", "calls"):
+    for heading in ("state", "script", "worst, ms", "usual, ms", "5 ms or more", "calls"):
         table.add_column(heading, justify="left" if heading in {"state", "script"} else "right")
     for state in states:
         ours = [each for each in state.times if each.name != CONTROL]
@@ -134,6 +137,7 @@ def _states(states: Iterable[StateTimes], jobs: int) -> Table:
             state.state,
             slowest.name if is_logged else "-",
             f"{slowest.worst_us / 1000:.2f}" if is_logged else f"< {LOGGED_US / 1000:g}",
+            f"{slowest.usual_us / 1000:.2f}" if is_logged else "-",
             str(slowest.slow),
             f"{slowest.calls:,}" if is_logged else f"{sum(each.calls for each in ours):,}",
         )
