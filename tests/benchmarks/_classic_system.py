@@ -54,17 +54,14 @@ class System:
         (stats,) = await self._broker.stats([QUEUE])
         return stats.counts
 
-    async def ended(self, *, completed: int, dead: int) -> None:
-        """Wait until at least so many jobs are in each of the two states, and no more change."""
+    async def drained(self) -> None:
+        """Wait until no job is on its way any more."""
 
-        async def have_ended() -> bool:
+        async def nothing_waits() -> bool:
             counts = await self.counts()
-            waiting = sum(counts[state] for state in State if not state.is_final)
-            return (
-                counts[State.COMPLETED] >= completed and counts[State.DEAD] >= dead and not waiting
-            )
+            return not any(counts[state] for state in State if not state.is_final)
 
-        await eventually(have_ended, within=PATIENCE)
+        await eventually(nothing_waits, within=PATIENCE)
 
     async def states(self, ids: list[str]) -> list[State]:
         """The state of each of these jobs that is known."""

@@ -75,13 +75,13 @@ async def measure(way: str, count: int) -> Result:
             start = time.perf_counter()
             ids = await WAYS[way](system, jobs)
             ingest = time.perf_counter() - start
-            await system.ended(completed=count - failing, dead=failing)
+            await system.drained()
             drain = time.perf_counter() - start
             problems = await _wrong(system, ids, completed=count - failing, dead=failing)
             system.heal()
             start = time.perf_counter()
             await replay(system)
-            await system.ended(completed=count, dead=0)
+            await system.drained()
             replayed = time.perf_counter() - start
             problems += await _wrong(system, ids, completed=count, dead=0)
             problems += _wrong_events(system.events(), count, failing)
