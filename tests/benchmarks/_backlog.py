@@ -13,14 +13,20 @@ from tests.benchmarks._server import fresh_redis
 from tests.support.redis import RedisClient
 
 BATCHES = (1, 10)
+CLAIM, SETTLE, BOTH = "claim", "settle", "claim and settle"
 CALLS = 200
 """Claims, and settles, of one round: a few milliseconds of Redis in all."""
 
 
 class Cost(NamedTuple):
-    """Microseconds of Redis, claim and settle of a batch together, a value a round."""
+    """Microseconds of Redis for a batch of jobs at two backlogs, a value a round.
+
+    Attributes:
+        verb: `claim`, `settle`, or BOTH together.
+    """
 
     batch: int
+    verb: str
     small: list[float]
     large: list[float]
 
@@ -38,8 +44,8 @@ class Backlog:
         self._broker = broker
         self._consumer = consumer
 
-    async def cost(self, batch: int) -> float:
-        """Microseconds of Redis for one claim of `batch` jobs and their settle."""
+    async def cost(self, batch: int) -> dict[str, float]:
+        """Microseconds of Redis for one claim of `batch` jobs, and for their settle."""
         claimed: list[list[ClaimedJob]] = []
 
         async def claim() -> None:
@@ -51,9 +57,9 @@ class Backlog:
                     [Verdict(job.id, job.token, Outcome.COMPLETED, result=b"1") for job in jobs]
                 )
 
-        cost = await self._script_time(claim) + await self._script_time(settle)
+        cost = {CLAIM: await self._script_time(claim), SETTLE: await self._script_time(settle)}
         await fill(self._broker, batch * CALLS)
-        return cost
+        return cost | {BOTH: sum(cost.values())}
 
     async def _script_time(self, calls: Callable[[], Awaitable[None]]) -> float:
         """Microseconds that a script call took, by INFO commandstats."""
@@ -74,13 +80,16 @@ async def _backlog(count: int) -> AsyncIterator[Backlog]:
 
 async def measure_backlogs(small: int, large: int, *, rounds: int) -> list[Cost]:
     """Both backlogs in turn, after a round that warms up."""
-    costs = [Cost(batch, [], []) for batch in BATCHES]
+    costs = {
+        (batch, verb): Cost(batch, verb, [], [])
+        for batch in BATCHES
+        for verb in (CLAIM, SETTLE, BOTH)
+    }
     async with _backlog(small) as few, _backlog(large) as many:
-        for cost in costs:
-            await few.cost(cost.batch)
-            await many.cost(cost.batch)
-        for _ in range(rounds):
-            for cost in costs:
-                cost.small.append(await few.cost(cost.batch))
-                cost.large.append(await many.cost(cost.batch))
-    return costs
+        for number in range(rounds + 1):
+            for batch in BATCHES:
+                of_few, of_many = await few.cost(batch), await many.cost(batch)
+                for verb in of_few if number else ():
+                    costs[batch, verb].small.append(of_few[verb])
+                    costs[batch, verb].large.append(of_many[verb])
+    return list(costs.values())
