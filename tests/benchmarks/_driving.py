@@ -9,7 +9,7 @@ from pathlib import Path
 from tests.benchmarks._participants import Participant
 from tests.support.command import REPOSITORY
 
-DEADLINE = 120.0
+DEADLINE = 60.0
 """Seconds for one step of a case: they are made to take a few."""
 
 POLL = 0.002

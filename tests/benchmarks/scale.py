@@ -1,6 +1,6 @@
 """Whether a million jobs slow anything down.
 
-python -m tests.benchmarks.scale [--jobs 1000000] [--rounds 9] [--turns 30] [--only STATE,…]
+python -m tests.benchmarks.scale [--jobs 1000000] [--rounds 9] [--turns 20] [--only STATE,…]
 
 Two promises: a claim and its settle cost Redis the same with a million jobs waiting as with ten
 thousand (within 10 %), and no script takes 5 ms with a million jobs in whatever state, by the
@@ -181,7 +181,7 @@ def _only(_context: click.Context, _parameter: click.Parameter, text: str) -> li
     "--rounds", type=click.IntRange(1), default=9, show_default=True, help="Of the two backlogs."
 )
 @click.option(
-    "--turns", type=click.IntRange(1), default=30, show_default=True, help="Of every verb, a state."
+    "--turns", type=click.IntRange(1), default=20, show_default=True, help="Of every verb, a state."
 )
 @click.option(
     "--only", callback=_only, default=",".join(CHOICES), show_default=True, help="Parts of it."
