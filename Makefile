@@ -7,10 +7,10 @@ COMPILE := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --gen
 	--no-annotate --custom-compile-command 'make requirements' --extra embedded --extra uvloop
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check bench image requirements clean
+.PHONY: help setup demo test check bench bench-peers bench-scale bench-demo image requirements clean
 
 help: ## List these commands
-	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 setup: ## Make .venv with .venv/bin/jobqueue; get Chromium and fonts where they are missing
 	@$(SET_UP)
@@ -36,6 +36,18 @@ bench: ## Measure the queue and the rendering beside their raw limits, in one ru
 	$(BIN)/python -m tests.benchmarks.queue
 	$(BIN)/python -m tests.benchmarks.pdf_throughput
 
+bench-peers: ## Measure the queue beside BullMQ, SAQ, arq and streaq, in one run
+	@$(SET_UP) --dev
+	$(BIN)/python -m tests.benchmarks.comparison $(ARGS)
+
+bench-scale: ## See whether a million jobs slow any script down
+	@$(SET_UP) --dev
+	$(BIN)/python -m tests.benchmarks.scale $(ARGS)
+
+bench-demo: ## Send 10 000 jobs, a fifth of them failing, to three workers; replay the dead
+	@$(SET_UP) --dev
+	$(BIN)/python -m tests.benchmarks.classic $(ARGS)
+
 image: ## Build the container image with podman, buildah or docker, whichever is there
 	@bash scripts/image.sh $(ARGS)
 
@@ -46,6 +58,6 @@ requirements: ## Pin the packages of pyproject.toml anew; newer ones: ARGS=--upg
 		-o requirements-dev.txt
 
 clean: ## Remove .venv and what tools and tests leave behind
-	rm -rf .venv demo-output build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache \
+	rm -rf .venv .bench-peers demo-output build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache \
 		.hypothesis .import_linter_cache
 	find jobqueue scripts tests -name __pycache__ -prune -exec rm -rf {} +

@@ -25,6 +25,7 @@ class ClaimedJob(msgspec.Struct, frozen=True):
         crashes: how often a worker died while it held this job.
         waited_ms: how long it was ready before it was claimed, by the clocks of
             Redis and of whoever made its id.
+        group: whose limits it counts against, see `NewJob`.
     """
 
     id: str
@@ -37,6 +38,7 @@ class ClaimedJob(msgspec.Struct, frozen=True):
     deliveries: int
     crashes: int
     waited_ms: int = 0
+    group: str | None = None
 
 
 class Failure(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -55,7 +57,7 @@ class Outcome(StrEnum):
     RETRY = "retry"
     SNOOZE = "snooze"
     RATE_LIMITED = "rate_limited"
-    """As snooze, and its group (or the queue, where it has none) is held back meanwhile."""
+    """As snooze, and its group (or the worker's pool, where it has none) is held back meanwhile."""
     WAIT = "wait"
     """Again when the jobs in `parents` have ended; the attempt is not spent."""
     RETURNED = "returned"

@@ -60,8 +60,9 @@ class Snooze(JobOutcome):
 class RateLimited(JobOutcome):
     """A service that the handler needs takes no more calls for `delay` seconds.
 
-    The job runs again after them, the attempt is not spent, and until then this worker takes
-    no other job of the same queue.
+    The job runs again after them, and the attempt is not spent. Until then no worker takes another
+    job of its tenant (or value of its type's limit key); where it has none, this worker takes no
+    other job of the queue.
 
     Raises:
         ValueError: `delay` is no number of seconds; below 0 means at once.

@@ -185,15 +185,17 @@ def decode_log(entries: Iterable[bytes]) -> list[LogLine]:
     return [LogLine(int(at), text.decode()) for at, _, text in pairs]
 
 
-CLAIM_FIELDS = 6
-"""Values of one job in a claim's answer: id, spec, attempt, deliveries, crashes, run_at."""
+CLAIM_FIELDS = 7
+"""Values of one job in a claim's answer: id, spec, attempt, deliveries, crashes, run_at, group."""
 
 
 def decode_claimed(queue: str, token: str, now_ms: int, values: Sequence[Any]) -> list[ClaimedJob]:
     """The jobs of a claim's answer."""
     jobs = []
     for index in range(0, len(values), CLAIM_FIELDS):
-        name, spec, attempt, deliveries, crashes, run_at = values[index : index + CLAIM_FIELDS]
+        name, spec, attempt, deliveries, crashes, run_at, group = values[
+            index : index + CLAIM_FIELDS
+        ]
         ulid = name.decode()
         _, type_name, options, payload = decode_spec(spec)
         due = max(int(run_at), created_at_ms(ulid))
@@ -209,6 +211,7 @@ def decode_claimed(queue: str, token: str, now_ms: int, values: Sequence[Any]) -
                 int(deliveries),
                 int(crashes),
                 max(now_ms - due, 0),
+                group.decode() or None,
             )
         )
     return jobs

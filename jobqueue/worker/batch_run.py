@@ -98,7 +98,7 @@ class BatchRun:
     async def _run_alone(self) -> None:
         self._begun = True
         try:
-            async with self._bench.gate.alone():
+            async with self._bench.gate.alone(wait=self._wanted > 0):
                 await self._run()
         except asyncio.CancelledError:
             for member in self._members:

@@ -43,10 +43,16 @@ class Gate:
             callback()
 
     @asynccontextmanager
-    async def alone(self) -> AsyncIterator[None]:
-        """Wait until only one attempt is left, and open when it is done."""
+    async def alone(self, *, wait: bool) -> AsyncIterator[None]:
+        """Wait until only one attempt is left, and open when it is done.
+
+        Args:
+            wait: False for an attempt that was told to stop before: it ends, and needs nobody
+                to be gone.
+        """
         try:
-            await self.down_to(1)
+            if wait:
+                await self.down_to(1)
             yield
         finally:
             self.open()

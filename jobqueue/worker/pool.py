@@ -191,7 +191,7 @@ class Pool:
             self._release(attempt.job.id, attempt.job.token)
         else:
             self.outbox.add(verdict)
-            if verdict.outcome is Outcome.RATE_LIMITED:
+            if verdict.outcome is Outcome.RATE_LIMITED and attempt.job.group is None:
                 self._throttle.hold(verdict.delay_ms / 1000)
         self.changed.set()
 

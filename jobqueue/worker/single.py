@@ -44,7 +44,7 @@ class Single(Attempt):
     async def _run_alone(self) -> None:
         self._begun = True
         try:
-            async with self._bench.gate.alone():
+            async with self._bench.gate.alone(wait=self.stopped is None):
                 await self._run()
         except asyncio.CancelledError:
             self.end_stopped()

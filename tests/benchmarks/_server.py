@@ -4,6 +4,7 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import NamedTuple
 
 import redis
 
@@ -31,11 +32,26 @@ def commands_run(client: RedisClient) -> int:
 def calls_received(client: RedisClient) -> int:
     """Script calls and blocking moves that came over connections: round trips, at most."""
     stats = client.info("commandstats")
-    return sum(
-        entry["calls"]
-        for name, entry in stats.items()
-        if name in {"cmdstat_evalsha", "cmdstat_blmove"}
-    )
+    return sum(entry["calls"] for name, entry in stats.items() if name in _TRIPS)
+
+
+class Work(NamedTuple):
+    """What a server has done so far.
+
+    Attributes:
+        commands: executed, inside scripts and transactions too, which count as well.
+        reads: of its sockets: round trips, where each request waits for its answer.
+    """
+
+    commands: int
+    reads: int
+
+
+def work_done(client: RedisClient) -> Work:
+    """Two commands and two reads, of which the reads are in the answer."""
+    stats = client.info("commandstats")
+    commands = sum(entry["calls"] for entry in stats.values())
+    return Work(commands, client.info("stats")["total_reads_processed"])
 
 
 _TRIPS = {"cmdstat_evalsha", "cmdstat_blmove"}

@@ -8,6 +8,7 @@ take turns, so that a slow moment of the machine meets both; read the ratios.
 
 import asyncio
 import json
+import os
 import random
 import statistics
 import subprocess
@@ -27,23 +28,20 @@ from rich.table import Table
 from jobqueue.app.opening import open_broker
 from jobqueue.broker.broker import Broker
 from jobqueue.ids import new_job_id
-from jobqueue.settings import RedisSettings, Settings
 from jobqueue.submission import NewJob
 from tests.benchmarks import _raw
+from tests.benchmarks._figures import percentile
+from tests.benchmarks._jobs import BULK, PAYLOAD, PREFIX, new_jobs, settings_for
 from tests.benchmarks._server import calls_received, commands_run, fresh_redis
 from tests.support.redis import RedisClient
 from tests.support.wait import eventually
 
-PAYLOAD = json.dumps({"url": "https://example.com/" + "a" * 152, "width": 320, "n": 1}).encode()
-BULK = 500
 SINGLE_JOBS = 3_000
 BULK_JOBS = 100_000
 PROCESS_JOBS = {1: 3_000, 10: 20_000, 100: 60_000}
 LATENCY_JOBS = 300
 LATENCY_GAP = (0.01, 0.03)
 """Seconds between two submits of the latency case: about 50 a second, jittered."""
-
-PREFIX = "jobqueue:{bench}:"
 
 
 class Figure(NamedTuple):
@@ -60,23 +58,12 @@ class Figure(NamedTuple):
         return statistics.median(a / b for a, b in zip(self.ours, self.raw, strict=True))
 
 
-def new_jobs(count: int) -> list[NewJob]:
-    """No-ops for the queue of the benchmarks."""
-    return [NewJob(new_job_id("bench"), "noop", PAYLOAD) for _ in range(count)]
-
-
-def settings_for(url: str) -> Settings:
-    """Settings of a client of this Redis."""
-    return Settings(redis=RedisSettings(url=url))
-
-
 @contextmanager
-def worker(url: str, slots: int, record: Path | None = None) -> Iterator[None]:
-    """A worker process, while it is needed."""
-    command = [sys.executable, "-m", "tests.benchmarks._worker", url, str(slots)]
-    command += [str(record)] if record else []
-    with tempfile.TemporaryFile() as log:
-        process = subprocess.Popen(command, stderr=log)
+def worker(url: str, slots: int, output: Path | None = None) -> Iterator[None]:
+    """A worker process, while it is needed; `output`: where it writes how late paced jobs were."""
+    command = [sys.executable, "-m", "tests.benchmarks.peers.ours", "work", url, str(slots)]
+    with tempfile.TemporaryFile() as log, Path(output or os.devnull).open("wb") as out:
+        process = subprocess.Popen(command, stdout=out, stderr=log)
         try:
             yield
         finally:
@@ -127,15 +114,16 @@ def process(url: str, client: RedisClient, slots: int, count: int) -> float:
 
 async def latency(url: str, folder: Path) -> list[float]:
     """Seconds from the submit to the start of the handler of an idle worker in a process."""
-    record = folder / "latencies"
-    with worker(url, 10, record):
+    output = folder / "latencies"
+    with worker(url, 10, output):
         async with open_broker(settings_for(url)) as broker:
             await eventually(broker.workers)
             for _ in range(LATENCY_JOBS):
                 await asyncio.sleep(random.uniform(*LATENCY_GAP))
                 payload = json.dumps({"at": time.monotonic(), "url": "a" * 150}).encode()
                 await broker.enqueue(NewJob(new_job_id("bench"), "noop", payload))
-    return sorted(map(float, record.read_text().split()))
+    lines = output.read_text().splitlines()
+    return sorted(float(line.split()[1]) for line in lines if line.startswith("late "))
 
 
 async def raw_latency(url: str) -> list[float]:
@@ -154,11 +142,6 @@ async def raw_latency(url: str) -> list[float]:
         await _raw.push(connection, "stop")
     output, _ = await idle.communicate()
     return sorted(map(float, output.split()))
-
-
-def percentile(values: list[float], share: float) -> float:
-    """The value below which `share` of the sorted values lie."""
-    return values[min(int(len(values) * share), len(values) - 1)]
 
 
 class Rounds:

@@ -22,6 +22,8 @@ COMPANIONS = {
     "pytest": {"packaging"},
 }
 """What the documentation of a library has one import beside it."""
+PEERS = [path for path in (ROOT / "tests").rglob("peers/*.py") if path.with_suffix(".txt").exists()]
+"""Drivers of the benchmarks that run in an environment of their own."""
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
 
 
@@ -37,6 +39,12 @@ def imports(path: Path) -> Iterator[str]:
             yield from (alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
             yield from (f"{node.module}.{alias.name}" for alias in node.names)
+
+
+def top_modules(*paths: Path) -> set[str]:
+    """What these files import from outside: neither Python's own nor ours."""
+    modules = {name.partition(".")[0] for path in paths for name in imports(path)}
+    return modules - sys.stdlib_module_names - {"jobqueue", "tests"}
 
 
 def users(name: str) -> set[str]:
@@ -99,14 +107,22 @@ def test_what_is_imported_is_declared(folder: str, extras: list[str]) -> None:
     packages = packages_distributions()
     known = declared(*extras)
     allowed = set().union(*(COMPANIONS.get(name, set()) for name in known))
-    modules = {name.partition(".")[0] for path in files(folder) for name in imports(path)}
-    modules -= sys.stdlib_module_names | {"jobqueue", "tests"} | allowed
+    paths = [path for path in files(folder) if path not in PEERS]
     undeclared = {
         module
-        for module in modules
+        for module in top_modules(*paths) - allowed
         if not {canonicalize_name(name) for name in packages.get(module, [])} & known
     }
     assert undeclared == set()
+
+
+@pytest.mark.parametrize("driver", PEERS, ids=lambda driver: driver.stem)
+def test_a_peer_of_the_benchmarks_declares_what_it_imports(driver: Path) -> None:
+    """Its environment holds what is in its own file, and nothing of ours."""
+    pins = driver.with_suffix(".txt").read_text().splitlines()
+    pinned = {canonicalize_name(Requirement(line).name) for line in pins}
+    modules = top_modules(driver, driver.with_name("_driver.py"))
+    assert {canonicalize_name(module) for module in modules} - pinned == set()
 
 
 def test_every_data_file_is_in_the_package() -> None:

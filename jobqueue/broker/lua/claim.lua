@@ -2,8 +2,8 @@
 -- Hands up to `slots` jobs to a worker: first what is in its inbox, then the handoff, then the
 -- lanes by priority. With 0 slots the inbox goes back. The same nonce gets the same answer.
 --
--- Returns {now, more, due_in, id, spec, attempt, deliveries, crashes, run_at, ...}; due_in is
--- -1 unless this worker now holds the alarm for the next due job.
+-- Returns {now, more, due_in, id, spec, attempt, deliveries, crashes, run_at, group, ...};
+-- due_in is -1 unless this worker now holds the alarm for the next due job.
 local worker = ARGV[1]
 local nonce = ARGV[2]
 local slots = tonumber(ARGV[3])
@@ -27,6 +27,7 @@ local function add_job(id, spec, job, deliveries)
   jobs[#jobs + 1] = deliveries
   jobs[#jobs + 1] = job.crashes or '0'
   jobs[#jobs + 1] = job.run_at or '0'
+  jobs[#jobs + 1] = job.x.g or ''
 end
 
 local function answer_again(last)

@@ -34,17 +34,13 @@ local function snooze(job, verdict)
   schedule(job, now + verdict.delay_ms, worker)
 end
 
--- Nothing of the job's group, or of the queue where it has none, starts for a while.
+-- Nothing of the job's group starts for a while. Where it has none, its worker holds its pool back.
 local function hold_back(job, delay_ms)
   local group = job.x.g
-  if group then
-    redis.call('HSET', key('held'), group, integer(now + delay_ms))
-    turn_on('holds')
-    released_groups[group] = true
-  elseif delay_ms > 0 then
-    close_gate(delay_ms)
-    empty_handoff()
-  end
+  if not group then return end
+  redis.call('HSET', key('held'), group, integer(now + delay_ms))
+  turn_on('holds')
+  released_groups[group] = true
 end
 
 -- The job starts again when the jobs it waits for have ended.
