@@ -63,7 +63,7 @@ class Broker:
         self._reader = Reader(self._channel, keys)
         self._lister = Lister(self._channel, keys, self._reader)
         self._reaping = Reaping(self._channel, keys, retention)
-        self._events = Events(connections.address, keys)
+        self._events = Events(connections, keys)
 
     async def close(self) -> None:
         """Finish the calls in flight and drop all connections."""
@@ -175,7 +175,9 @@ class Broker:
         await self._channel.call(scripts.join(self._keys.meta(queue), worker_id, SCHEMA_VERSION))
         return Consumer(
             commands=self._channel,
-            waiting=self._connections.blocking(reply_timeout=MAX_BLOCK + BLOCK_SLACK),
+            waiting=self._connections.blocking(
+                self._keys.of(queue, "handoff"), reply_timeout=MAX_BLOCK + BLOCK_SLACK
+            ),
             keys=self._keys,
             queue=queue,
             worker_id=worker_id,
@@ -191,7 +193,7 @@ class Broker:
 
     def lease_renewer(self, *, lease: float) -> LeaseRenewer:
         """For the thread that keeps leases alive."""
-        return LeaseRenewer(self._connections.address, self._keys, lease=lease)
+        return LeaseRenewer(self._connections.url, self._keys, lease=lease)
 
     # Reaper
 

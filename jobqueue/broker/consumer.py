@@ -17,6 +17,7 @@ from jobqueue.broker.codec import (
     ulid_of,
     verdict_arguments,
 )
+from jobqueue.broker.commands import Commands
 from jobqueue.broker.keys import Keys
 from jobqueue.broker.resend import resend
 from jobqueue.broker.scripts import Argument, ScriptCall
@@ -69,7 +70,7 @@ class Consumer:
     def __init__(
         self,
         *,
-        commands: Channel,
+        commands: Commands,
         waiting: Channel,
         keys: Keys,
         queue: str,
@@ -102,8 +103,7 @@ class Consumer:
 
     async def stop_waiting(self) -> None:
         """End an outstanding `wait` as if its time were over; it may have brought a job."""
-        if self._waiting.client_id is not None:
-            await self._commands.execute("CLIENT", "UNBLOCK", self._waiting.client_id)
+        await self._commands.unblock(self._waiting)
 
     async def claim(self, slots: int) -> Claim:
         """Take up to `slots` jobs; 0 hands back what was delivered and not started.

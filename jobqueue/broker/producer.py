@@ -7,8 +7,8 @@ from itertools import chain
 from typing import Any
 
 from jobqueue.broker import scripts
-from jobqueue.broker.channel import Channel
 from jobqueue.broker.codec import enqueue_arguments, ulid_of
+from jobqueue.broker.commands import Commands
 from jobqueue.broker.keys import SCHEMA_VERSION, Keys
 from jobqueue.broker.resend import resend
 from jobqueue.errors import RedisUnavailable
@@ -34,7 +34,7 @@ _Waiting = tuple[NewJob, asyncio.Future[Accepted]]
 class Producer:
     """Puts jobs into queues."""
 
-    def __init__(self, channel: Channel, keys: Keys) -> None:
+    def __init__(self, channel: Commands, keys: Keys) -> None:
         self._channel = channel
         self._keys = keys
         self._waiting: dict[str, list[_Waiting]] = defaultdict(list)

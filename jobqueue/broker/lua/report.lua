@@ -15,8 +15,7 @@ end
 allow_oom()
 for _, i in ipairs(live) do
   redis.call('HSET', status_key(ARGV[i]), 'progress', integer(now) .. ' ' .. ARGV[i + 2])
-  local channel = 'job_status:' .. queue .. '-' .. ARGV[i]
-  redis.call('PUBLISH', channel, string.sub(event_text(ARGV[i], 'active', worker), 1, -2)
+  redis.call(PUBLISH, TO_ONE .. ARGV[i], string.sub(event_text(ARGV[i], 'active', worker), 1, -2)
     .. ',"progress":' .. ARGV[i + 2] .. '}')
 end
 return stale
