@@ -3,8 +3,6 @@
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterable, Sequence
 from contextlib import AbstractAsyncContextManager
 
-import msgspec
-
 from jobqueue.broker import scripts
 from jobqueue.broker.codec import ulid_of
 from jobqueue.broker.connections import Connections
@@ -17,6 +15,8 @@ from jobqueue.broker.producer import Producer
 from jobqueue.broker.reader import Reader, Standing
 from jobqueue.broker.reaping import Reaping, ReapReport
 from jobqueue.broker.resend import resend
+from jobqueue.broker.server_info import ServerInfo, read_server_info
+from jobqueue.errors import RedisRefused
 from jobqueue.ids import split_job_id
 from jobqueue.model import (
     Accepted,
@@ -30,19 +30,11 @@ from jobqueue.model import (
     TypeInfo,
     WorkerInfo,
 )
+from jobqueue.redis_url import Topology
 from jobqueue.settings import RetentionSettings
 
 MAX_BLOCK = 2.0
 """Longest block of a waiting worker in seconds; see `Consumer.wait`."""
-
-
-class ServerInfo(msgspec.Struct, frozen=True):
-    """What matters about the Redis server."""
-
-    product: str
-    version: str
-    maxmemory_policy: str
-    appendonly: bool
 
 
 class Broker:
@@ -128,17 +120,23 @@ class Broker:
         """Raise RedisUnavailable unless Redis answers."""
         await self._channel.execute("PING")
 
-    async def server_info(self) -> ServerInfo:
-        """Product, version and the two settings on which a queue's safety rests."""
-        text: bytes = await self._channel.execute("INFO")
-        fields = dict(line.split(":", 1) for line in text.decode().splitlines() if ":" in line)
-        product = "valkey" if "valkey_version" in fields else "redis"
-        return ServerInfo(
-            product=product,
-            version=fields.get("valkey_version") or fields["redis_version"],
-            maxmemory_policy=fields["maxmemory_policy"],
-            appendonly=fields["aof_enabled"] == "1",
-        )
+    @property
+    def topology(self) -> Topology:
+        """Whether this is one server, a master that sentinels name, or a cluster."""
+        return self._connections.url.topology
+
+    async def servers(self) -> list[ServerInfo]:
+        """Every server that takes jobs, and the settings on which their safety rests.
+
+        Raises:
+            RedisRefused: this user may not ask.
+        """
+        infos = await self._channel.execute_everywhere("INFO")
+        try:
+            saves = await self._channel.execute_everywhere("CONFIG", "GET", "save")
+        except RedisRefused:  # as managed services do
+            saves = [None] * len(infos)
+        return list(map(read_server_info, infos, saves))
 
     def events(
         self, job_id: str | None = None

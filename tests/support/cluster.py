@@ -1,5 +1,6 @@
 """A real Redis Cluster for tests: three masters with a replica each."""
 
+import random
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
@@ -10,6 +11,7 @@ from .redis import RedisClient
 
 MASTERS = 3
 SLOTS = 16384
+ALL_KEYS = 100_000
 OPTIONS = (
     *("--cluster-enabled", "yes", "--cluster-node-timeout", "1500", "--save", ""),
     # without the wait for more replicas, which would hold up a failover after a quick kill
@@ -46,11 +48,82 @@ class RedisCluster:
         alive = [node for node in self.nodes if node.alive]
         return [node for node in alive if replication(node)["role"] == "master"]
 
+    def replica_of(self, master: RedisNode) -> RedisNode:
+        """A living replica of a master."""
+        return next(
+            node
+            for node in self.nodes
+            if node.alive and replication(node).get("master_port") == master.port
+        )
+
     def await_replicas(self) -> None:
         """Wait until every write so far is on a replica of its master."""
         for node in self.masters():
             if int(replication(node)["connected_slaves"]):
                 await_agreement(lambda node=node: _caught_up(node), "replicas caught up")  # type: ignore[misc]  # bound now
+
+
+class SlotMove:
+    """A slot on its way from its master to another one, key by key, as `redis-cli` moves it."""
+
+    def __init__(self, cluster: RedisCluster, slot: int) -> None:
+        self._cluster = cluster
+        self._slot = slot
+        self._ids = cluster.ids()
+        self.source = cluster.master_of(slot)
+        self.target = next(node for node in cluster.masters() if node is not self.source)
+
+    def begin(self) -> None:
+        """Tell both nodes that the keys are on their way."""
+        self._set(self.target, "IMPORTING", self.source)
+        self._set(self.source, "MIGRATING", self.target)
+
+    def call_off(self) -> None:
+        """Bring back what has moved; the slot stays where it was."""
+        self.source.client.execute_command("CLUSTER", "SETSLOT", self._slot, "STABLE")
+        self._migrate(self.target, self.source, self._keys(self.target, ALL_KEYS))
+        self.target.client.execute_command("CLUSTER", "SETSLOT", self._slot, "STABLE")
+
+    def move_keys(self, count: int) -> int:
+        """Move up to `count` keys; gives how many."""
+        keys = self._keys(self.source, count)
+        self._migrate(self.source, self.target, keys)
+        return len(keys)
+
+    def move_some(self) -> None:
+        """Move some of the keys, any of them."""
+        keys = self._keys(self.source, ALL_KEYS)
+        self._migrate(self.source, self.target, random.sample(keys, random.randint(0, len(keys))))
+
+    def finish(self) -> None:
+        """Move the rest, and let every master know where the slot is now."""
+        while self.move_keys(100):
+            pass
+        others = [node for node in self._cluster.masters() if node is not self.target]
+        for node in [self.target, *others]:
+            self._set(node, "NODE", self.target)
+
+    def digests(self) -> dict[str, str]:
+        """A digest of each key of the slot, wherever it is: equal only where nothing changed."""
+        found: dict[str, str] = {}
+        for node in (self.source, self.target):
+            keys = self._keys(node, ALL_KEYS)
+            if keys:
+                digests = node.client.execute_command("DEBUG", "DIGEST-VALUE", *keys)
+                found.update(zip(keys, digests, strict=True))
+        return found
+
+    def _migrate(self, source: RedisNode, target: RedisNode, keys: list[str]) -> None:
+        if keys:
+            place = ("127.0.0.1", target.port, "", 0, 5000)
+            source.client.execute_command("MIGRATE", *place, "KEYS", *keys)
+
+    def _keys(self, node: RedisNode, count: int) -> list[str]:
+        keys: list[str] = node.client.execute_command("CLUSTER", "GETKEYSINSLOT", self._slot, count)
+        return keys
+
+    def _set(self, node: RedisNode, state: str, other: RedisNode) -> None:
+        node.client.execute_command("CLUSTER", "SETSLOT", self._slot, state, self._ids[other.port])
 
 
 def _caught_up(master: RedisNode) -> bool:

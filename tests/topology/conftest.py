@@ -13,6 +13,7 @@ from tests.broker.helpers import QUEUE, prefix_of
 from tests.broker.invariants import violations
 from tests.support.cluster import RedisCluster, redis_cluster
 from tests.support.redis import RedisClient
+from tests.worker.harness import Harness
 
 
 @pytest.fixture(scope="session")
@@ -34,22 +35,31 @@ def redis_url(cluster: RedisCluster) -> str:
 @pytest.fixture
 def client(cluster: RedisCluster, namespace: str) -> RedisClient:
     """A plain client of the node that has the queue of the tests."""
+    return client_of(cluster, namespace)
+
+
+def client_of(cluster: RedisCluster, namespace: str) -> RedisClient:
+    """A plain client of the node that has the queue of the tests by now."""
     return cluster.master_of(slot_of(prefix_of(namespace))).client
 
 
 @pytest.fixture
-async def broker(
-    cluster: RedisCluster, namespace: str, client: RedisClient
-) -> AsyncIterator[Broker]:
+async def broker(cluster: RedisCluster, namespace: str) -> AsyncIterator[Broker]:
     """A broker in a namespace of the test's own; what it leaves must hold together."""
     connections = await Connections.open(cluster.url)
     broker = Broker(connections, namespace=namespace, retention=RetentionSettings())
     yield broker
     await broker.close()
-    wrong = violations(client, prefix_of(namespace))
+    wrong = violations(client_of(cluster, namespace), prefix_of(namespace))
     for node in cluster.masters():
         node.client.flushall()
     assert wrong == []
+
+
+@pytest.fixture
+async def harness(cluster: RedisCluster, broker: Broker, namespace: str) -> Harness:
+    """A worker's surroundings on the cluster."""
+    return Harness(broker, cluster.url, namespace)
 
 
 @pytest.fixture

@@ -16,6 +16,7 @@ for i = 1, #inbox do
   end
 end
 local holder = string.match(redis.call('GET', key('alarm')) or '', '^%d+ (.*)$')
+allow_oom()
 redis.call('DEL', key('inbox:' .. worker), key('worker:' .. worker), key('last:' .. worker))
 redis.call('ZREM', key('workers'), worker)
 make_runnable(back)

@@ -4,6 +4,7 @@
 local limit = ARGV[1]
 -- ARGV[2..]: state, age_ms, keep
 
+allow_oom()
 local removed = 0
 for i = 2, #ARGV, 3 do
   local state = ARGV[i]
