@@ -49,6 +49,7 @@ class Events:
     """Subscriptions, on connections of their own."""
 
     def __init__(self, connections: Connections, keys: Keys) -> None:
+        self._connections = connections
         self._commands = connections.commands
         self._in_cluster = connections.url.topology == "cluster"
         self._keys = keys
@@ -61,7 +62,7 @@ class Events:
             RedisUnavailable: also while iterating, when a connection breaks: events may
                 have been missed, so look at the jobs and subscribe again.
         """
-        async with self._listening() as listener:
+        async with self._connections.listening() as listener:
             if not self._in_cluster:
                 await self._subscribe(listener, EVENTS if job_id is None else events_of(job_id))
             elif job_id is not None:
@@ -83,21 +84,13 @@ class Events:
         """
         while True:
             try:
-                async with self._listening() as listener:
+                async with self._connections.listening() as listener:
                     await self._subscribe(listener, self._keys.control)
                     on_subscribed()
                     async for text in listener.messages():
                         yield text.decode()
             except Unavailable:
                 await asyncio.sleep(RECONNECT_DELAY)
-
-    @asynccontextmanager
-    async def _listening(self) -> AsyncIterator[Listener]:
-        listener = Listener()
-        try:
-            yield listener
-        finally:
-            await listener.close()
 
     async def _subscribe(self, listener: Listener, channel: str) -> None:
         """Subscribe to a channel whose messages reach every node."""

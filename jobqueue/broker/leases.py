@@ -46,6 +46,8 @@ class LeaseRenewer:
         self._lease_ms = round(lease * 1000)
         self._commands = commands_at(url, name="jobqueue-leases", reply_timeout=RENEW_TIMEOUT)
         self._masked = url.masked
+        # nobody hears here that another server is the master now, and the old one still answers
+        self._asks_anew = url.topology == "sentinel"
         self._runner = asyncio.Runner()
 
     def renew(self, leases: Iterable[Lease]) -> Renewal:
@@ -69,6 +71,8 @@ class LeaseRenewer:
         except TimeoutError:
             self._commands.break_connection()
             raise RedisUnavailable(f"Redis at {self._masked} does not answer") from None
+        if self._asks_anew:
+            self._commands.break_connection()
         renewal = Renewal(lost=[], cancelled=[])
         for (_, part), said in zip(parts, answers, strict=True):
             for lease, answer in zip(part, said, strict=True):

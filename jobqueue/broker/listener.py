@@ -94,6 +94,10 @@ class Listener:
         """Run `work` for as long as this listens; when it fails, the subscriptions are lost."""
         self._tasks.append(asyncio.create_task(self._run(work), name="listener"))
 
+    def break_off(self) -> None:
+        """End the subscriptions as if their connections were lost."""
+        self._inbox.put_nowait(None)
+
     async def close(self) -> None:
         """Drop the connections."""
         for task in self._tasks:
@@ -106,7 +110,7 @@ class Listener:
         try:
             await work
         except Unavailable:
-            self._inbox.put_nowait(None)
+            self.break_off()
 
     async def _beat(self) -> None:
         while True:

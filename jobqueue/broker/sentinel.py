@@ -22,6 +22,16 @@ class Sentinels:
         self._sentinels = [parse_address(url.sentinel(*host)) for host in url.hosts]
 
     @property
+    def sentinels(self) -> list[Address]:
+        """The sentinels, in the order in which they are asked."""
+        return list(self._sentinels)
+
+    @property
+    def service(self) -> str:
+        """What they call the master."""
+        return self._url.service
+
+    @property
     def masked(self) -> str:
         """The URL without passwords, for messages."""
         return self._url.masked
@@ -33,9 +43,9 @@ class Sentinels:
         """
         problems: dict[str, None] = {}
         tried = set()
-        for sentinel in list(self._sentinels):
+        for sentinel in self.sentinels:
             try:
-                master = await self._ask(sentinel)
+                master = await self.ask(sentinel)
                 if master in tried:
                     continue
                 tried.add(master)
@@ -44,14 +54,22 @@ class Sentinels:
             except RedisUnavailable as error:
                 problems[str(error)] = None
                 continue
-            self._sentinels.remove(sentinel)
-            self._sentinels.insert(0, sentinel)
+            self.prefer(sentinel)
             return wire
         raise RedisUnavailable(f"no master at {self.masked}: {'; '.join(problems)}")
 
-    async def _ask(self, sentinel: Address) -> tuple[str, int]:
-        """Host and port of the master, as one sentinel knows it."""
-        where, service = f"{sentinel.host}:{sentinel.port}", self._url.service
+    def prefer(self, sentinel: Address) -> None:
+        """Ask this one first from now on."""
+        self._sentinels.remove(sentinel)
+        self._sentinels.insert(0, sentinel)
+
+    async def ask(self, sentinel: Address) -> tuple[str, int]:
+        """Host and port of the master, as one sentinel knows it.
+
+        Raises:
+            RedisUnavailable: it does not answer, or knows of none.
+        """
+        where, service = f"{sentinel.host}:{sentinel.port}", self.service
         try:
             async with asyncio.timeout(ASK_TIMEOUT):
                 wire = await sentinel.connect(Wire, name="jobqueue-sentinel")
