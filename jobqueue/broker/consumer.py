@@ -33,6 +33,9 @@ MAX_SETTLE = 200
 BLOCK_SLACK = 5.0
 """Seconds past its block after which a waiting connection counts as dead and is replaced."""
 
+MIN_BLOCK = 0.002
+"""Shortest block in seconds: one of zero has no end, and Redis 6.2 takes a millisecond for zero."""
+
 PRESENCE_MS = 60_000
 """How long a worker's own description outlives its last beat."""
 
@@ -97,9 +100,8 @@ class Consumer:
 
     async def wait(self, seconds: float) -> None:
         """Block until a job may be ready, at most `seconds`. Never cancel this call."""
-        await self._waiting.execute(
-            "BLMOVE", self._handoff, self._inbox, "RIGHT", "LEFT", f"{seconds:.3f}"
-        )
+        block = f"{max(seconds, MIN_BLOCK):.3f}"
+        await self._waiting.execute("BLMOVE", self._handoff, self._inbox, "RIGHT", "LEFT", block)
 
     async def stop_waiting(self) -> None:
         """End an outstanding `wait` as if its time were over; it may have brought a job."""

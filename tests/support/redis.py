@@ -3,6 +3,7 @@
 import os
 import shutil
 import socket
+import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -26,6 +27,12 @@ def server_binary() -> str:
         or shutil.which("valkey-server")
     )
     return found or bundled_server()
+
+
+def debug_options(binary: str) -> tuple[str, ...]:
+    """What makes a server take DEBUG commands, which tests look with; before 7.0 it does so."""
+    answer = subprocess.run([binary, "--version"], capture_output=True, check=True, timeout=10)
+    return () if b"v=6." in answer.stdout else ("--enable-debug-command", "yes")
 
 
 def bundled_server() -> str:

@@ -80,7 +80,7 @@ def sentinel_setup(folder: Path) -> Iterator[SentinelSetup]:
     with ExitStack() as stack:
         master = RedisNode(stack, folder, *OPTIONS)
         replicas = [
-            RedisNode(stack, folder, *OPTIONS, "--replicaof", f"127.0.0.1 {master.port}")
+            RedisNode(stack, folder, *OPTIONS, "--replicaof", "127.0.0.1", str(master.port))
             for _ in range(REPLICAS)
         ]
         # a sentinel asks its master for replicas only every 10 s, first of all at its start

@@ -12,7 +12,8 @@ from jobqueue.settings import RetentionSettings
 from tests.broker.helpers import QUEUE, prefix_of
 from tests.broker.invariants import violations
 from tests.support.cluster import RedisCluster, redis_cluster
-from tests.support.redis import RedisClient
+from tests.support.nodes import topology_binary
+from tests.support.redis import RedisClient, debug_options
 from tests.worker.harness import Harness
 
 
@@ -21,7 +22,7 @@ def cluster() -> Iterator[RedisCluster]:
     """A cluster whose nodes all stay alive and keep their slots."""
     with (
         tempfile.TemporaryDirectory(prefix="jq-") as folder,
-        redis_cluster(Path(folder), "--enable-debug-command", "yes") as cluster,
+        redis_cluster(Path(folder), *debug_options(topology_binary())) as cluster,
     ):
         yield cluster
 

@@ -97,8 +97,8 @@ async def test_a_sentinel_that_names_a_replica_is_not_believed(folder: Path) -> 
     """The server's own word about its role counts; another sentinel is asked."""
     with ExitStack() as stack:
         master = RedisNode(stack, folder, *OPTIONS)
-        place = f"127.0.0.1 {master.port}"
-        replica = RedisNode(stack, folder, *OPTIONS, "--replicaof", place)
+        place = ("127.0.0.1", str(master.port))
+        replica = RedisNode(stack, folder, *OPTIONS, "--replicaof", *place)
         await_agreement(lambda: replication(replica)["master_link_status"] == "up", "a replica")
         mistaken = Sentinel(stack, folder, replica.port)
         right = Sentinel(stack, folder, master.port)
