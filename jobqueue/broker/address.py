@@ -24,6 +24,13 @@ class Place(Protocol):
     def masked(self) -> str:
         """Its URL without passwords, for messages."""
 
+    async def server(self) -> "Place":
+        """The one of several servers that it leads to now; equal ones are the same server.
+
+        Raises:
+            RedisUnavailable: there is none.
+        """
+
     async def connect(self, make: Callable[[], W], *, name: str) -> W:
         """A connection that is logged in.
 
@@ -57,6 +64,10 @@ class Address(msgspec.Struct, frozen=True):
     def masked(self) -> str:
         """The URL with `***` for its password, for messages."""
         return mask(self.url)
+
+    async def server(self) -> "Address":
+        """This server; see `Place`."""
+        return self
 
     async def connect(self, make: Callable[[], W], *, name: str) -> W:
         """A connection to this server; see `Place`."""

@@ -11,7 +11,7 @@ import random
 from collections.abc import Awaitable, Callable
 from typing import Any
 
-from jobqueue.broker.address import Place, parse_address
+from jobqueue.broker.address import Address, Place, parse_address
 from jobqueue.broker.channel import REPLY_TIMEOUT, Channel
 from jobqueue.broker.node import Endpoint, Moved, Moving, Node
 from jobqueue.broker.scripts import Argument, ScriptCall
@@ -187,7 +187,7 @@ class SlotPlace:
     """The node that has a slot, whichever it is at the time of connecting.
 
     Attributes:
-        endpoint: of the latest connection.
+        endpoint: the node, as of the latest look.
     """
 
     def __init__(self, cluster: Cluster, slot: int) -> None:
@@ -200,8 +200,11 @@ class SlotPlace:
         """The URL of the cluster without passwords, for messages."""
         return self._cluster.url.masked
 
+    async def server(self) -> Address:
+        """That node; see `Place`."""
+        self.endpoint = await self._cluster.owner(self._slot)
+        return parse_address(self._cluster.url.server(*self.endpoint))
+
     async def connect(self, make: Callable[[], W], *, name: str) -> W:
         """A connection to that node; see `Place`."""
-        self.endpoint = await self._cluster.owner(self._slot)
-        address = parse_address(self._cluster.url.server(*self.endpoint))
-        return await address.connect(make, name=name)
+        return await (await self.server()).connect(make, name=name)

@@ -58,11 +58,11 @@ class Listener:
 
     def __init__(self) -> None:
         self._inbox: asyncio.Queue[bytes | None] = asyncio.Queue()
-        self._ears: list[_Ear] = []
+        self._ears: dict[Place, _Ear] = {}
         self._tasks: list[asyncio.Task[None]] = []
 
     async def subscribe(self, place: Place, verb: str, channel: str) -> None:
-        """Listen to a channel, on a connection of its own.
+        """Listen to a channel; all that are on one server share a connection.
 
         Args:
             place: of a server that the channel's messages reach.
@@ -72,8 +72,11 @@ class Listener:
         Raises:
             RedisUnavailable: the server cannot be reached or refuses.
         """
-        ear = await place.connect(lambda: _Ear(self._inbox), name="jobqueue-events")
-        self._ears.append(ear)
+        server = await place.server()
+        ear = self._ears.get(server)
+        if ear is None:
+            ear = await server.connect(lambda: _Ear(self._inbox), name="jobqueue-events")
+            self._ears[server] = ear
         if not self._tasks:
             self.accompany(self._beat())
         reply = await self._answer(ear, verb, channel)
@@ -103,7 +106,7 @@ class Listener:
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
-        for ear in self._ears:
+        for ear in self._ears.values():
             ear.abort()
 
     async def _run(self, work: Coroutine[Any, Any, None]) -> None:
@@ -115,7 +118,7 @@ class Listener:
     async def _beat(self) -> None:
         while True:
             await asyncio.sleep(BEAT)
-            for ear in list(self._ears):
+            for ear in list(self._ears.values()):
                 await self._answer(ear, "PING")
 
     async def _answer(self, ear: _Ear, *command: str) -> object:

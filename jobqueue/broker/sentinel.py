@@ -36,6 +36,10 @@ class Sentinels:
         """The URL without passwords, for messages."""
         return self._url.masked
 
+    async def server(self) -> "Sentinels":
+        """Whichever server is the master when somebody connects; see `Place`."""
+        return self
+
     async def connect(self, make: Callable[[], W], *, name: str) -> W:
         """A connection to the master, from the first sentinel that leads to one.
 

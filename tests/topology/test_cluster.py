@@ -170,3 +170,21 @@ async def test_a_master_that_steps_down_is_followed(
         await pipeline.submit(50)
         await eventually(pipeline.all_completed, within=10)
     assert sorted(pipeline.crowd.seen) == list(range(100))
+
+
+async def test_many_queues_share_the_connections_of_a_listener(
+    cluster: RedisCluster, broker: Broker
+) -> None:
+    """Who listens to all takes one connection of each node, however many queues there are."""
+    jobs = [NewJob(new_job_id(f"q{number}"), "noop", b"{}") for number in range(12)]
+    await broker.enqueue_many(jobs)
+    async with broker.events() as events:
+        connections = [
+            client
+            for node in cluster.nodes
+            for client in node.client.client_list()
+            if client["name"] == "jobqueue-events"
+        ]
+        assert len(connections) == 3
+        await broker.cancel(jobs[-1].id)
+        assert (await asyncio.wait_for(anext(events), 5)).job_id == jobs[-1].id
