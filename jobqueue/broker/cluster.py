@@ -38,7 +38,7 @@ class Cluster:
         self._slots = SlotMap()
         self._is_stale = True
         self._knows_best: Endpoint | None = None
-        self._refreshing = asyncio.Lock()
+        self._refreshing: asyncio.Task[None] | None = None
 
     async def execute(self, *command: Argument) -> Any:
         """The reply to a command; its second word is its key, if it has one."""
@@ -79,6 +79,9 @@ class Cluster:
 
     async def close(self) -> None:
         """Drop all connections and wait until they are gone."""
+        if self._refreshing is not None:
+            self._refreshing.cancel()
+            await asyncio.wait([self._refreshing])
         nodes, self._nodes = self._nodes, {}
         await asyncio.gather(*(node.close() for node in nodes.values()))
 
@@ -102,7 +105,8 @@ class Cluster:
             try:
                 return await send(self._node(endpoint))
             except Moved as moved:
-                endpoint = self._take_hint(slot, moved.endpoint, told_by=endpoint)
+                endpoint = moved.endpoint
+                self._take_hint(slot, endpoint)
             except Moving:
                 raise
             except RedisUnavailable:
@@ -121,13 +125,11 @@ class Cluster:
                 self._is_stale = True
         return await self._node(masters[-1]).execute(*command)
 
-    def _take_hint(self, slot: int, endpoint: Endpoint, *, told_by: Endpoint) -> Endpoint:
+    def _take_hint(self, slot: int, endpoint: Endpoint) -> None:
         """Believe a redirection at once, and read the whole map from that node soon."""
-        endpoint = (endpoint[0] or told_by[0], endpoint[1])
         self._slots.move(slot, endpoint)
         self._knows_best = endpoint
         self._is_stale = True
-        return endpoint
 
     async def _owner(self, slot: int) -> Endpoint:
         await self._refresh_if_stale()
@@ -146,11 +148,12 @@ class Cluster:
         return node
 
     async def _refresh_if_stale(self) -> None:
+        """Read the map anew where it must be; all callers share one try and its failure."""
         if not self._is_stale:
             return
-        async with self._refreshing:
-            if self._is_stale:
-                await self._refresh()
+        if self._refreshing is None or self._refreshing.done():
+            self._refreshing = asyncio.create_task(self._refresh(), name="cluster-slots")
+        await asyncio.shield(self._refreshing)
 
     async def _refresh(self) -> None:
         """Read the map of slots from any node that answers."""

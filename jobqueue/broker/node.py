@@ -5,12 +5,13 @@ from typing import Any
 
 from typing_extensions import override
 
+from jobqueue.broker.address import Address
 from jobqueue.broker.channel import Channel
 from jobqueue.broker.scripts import Argument
 from jobqueue.errors import JobqueueError, RedisUnavailable
 
 Endpoint = tuple[str, int]
-"""Host and port of a node; an empty host means the one that was asked."""
+"""Host and port of a node."""
 
 
 class Moved(RedisUnavailable):
@@ -36,6 +37,10 @@ class Moving(RedisUnavailable):
 class Node(Channel):
     """The shared connection to one node. What concerns one slot does not break it."""
 
+    def __init__(self, address: Address, *, name: str, reply_timeout: float) -> None:
+        super().__init__(address, name=name, reply_timeout=reply_timeout)
+        self._host = address.host
+
     async def execute_asking(self, *command: Argument) -> Any:
         """The reply to a command about a key that has come here before its slot did."""
         wire = await self._connect()
@@ -47,15 +52,14 @@ class Node(Channel):
     def error_of(self, text: str) -> JobqueueError:
         where = f"Redis at {self.place.masked}: {text}"
         if text.startswith("MOVED "):
-            return Moved(where, _endpoint(text))
+            return Moved(where, self._endpoint(text))
         if text.startswith("ASK "):
-            return Moving(where, _endpoint(text))
+            return Moving(where, self._endpoint(text))
         if text.startswith("TRYAGAIN") or "non local key" in text:
             return Moving(where, None)
         return super().error_of(text)
 
-
-def _endpoint(text: str) -> Endpoint:
-    """The node in `MOVED <slot> <host>:<port>`."""
-    host, _, port = text.split()[2].rpartition(":")
-    return host, int(port)
+    def _endpoint(self, text: str) -> Endpoint:
+        """The node in `MOVED <slot> <host>:<port>`; without a host it is at this node's."""
+        host, _, port = text.split()[2].rpartition(":")
+        return host or self._host, int(port)

@@ -8,8 +8,10 @@ import pytest
 
 from jobqueue.broker.broker import Broker, Connections, Consumer
 from jobqueue.broker.slots import slot_of
+from jobqueue.errors import RedisUnavailable
 from jobqueue.ids import new_job_id
 from jobqueue.model import CancelResult, NewJob, Outcome, State
+from jobqueue.redis_url import parse_redis_url
 from jobqueue.settings import RetentionSettings
 from tests.broker.helpers import QUEUE, claim_one, enqueue, new_job, prefix_of, settle
 from tests.broker.invariants import violations
@@ -188,3 +190,16 @@ async def test_many_queues_share_the_connections_of_a_listener(
         assert len(connections) == 3
         await broker.cancel(jobs[-1].id)
         assert (await asyncio.wait_for(anext(events), 5)).job_id == jobs[-1].id
+
+
+async def test_a_cluster_that_is_not_there_is_named() -> None:
+    """The message has the URL without its password, and all who asked get it."""
+    url = parse_redis_url("redis+cluster://:hunter2@127.0.0.1:1,127.0.0.1:2")
+    connections = Connections(url)
+    ends = await asyncio.gather(
+        *(connections.commands.execute("PING") for _ in range(20)), return_exceptions=True
+    )
+    await connections.close()
+    assert {type(end) for end in ends} == {RedisUnavailable}
+    assert "redis+cluster://:***@127.0.0.1:1,127.0.0.1:2" in str(ends[0])
+    assert "hunter2" not in str(ends[0])

@@ -117,6 +117,7 @@ def test_passwords_are_not_shown() -> None:
     said = refusal(REDIS_URL="redis+cluster://user:hunt/er@2@h:1")
     assert "hunt" not in said
     assert "***@h:1" in said
+    assert "hunt" not in refusal(REDIS_URL="redis+sentinel://h:0/jobs?sentinel_password=hunt")
 
 
 def test_unknown_argument() -> None:
