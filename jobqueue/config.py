@@ -30,7 +30,7 @@ CLI_VARIABLES = frozenset({"JOBQUEUE_URL", "JOBQUEUE_TOKEN"})
 _KUBERNETES = re.compile(r"JOBQUEUE_(.+_)?(SERVICE_HOST|SERVICE_PORT.*|PORT_\d+_.*)")
 """What Kubernetes puts into every pod beside a Service named jobqueue."""
 
-_PASSWORD = re.compile(r"(?<=://).*(?=@)")
+_PASSWORD = re.compile(r"(?<=://).*(?=@)|(?<=password=)[^&']*")
 SECRETS = frozenset({("http", "token")})
 """Keys whose values are never shown."""
 

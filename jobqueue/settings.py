@@ -11,6 +11,8 @@ from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, SecretStr
 
+from jobqueue.redis_url import parse_redis_url
+
 MIB = 1024 * 1024
 
 MAX_STARTS = 100_000
@@ -20,31 +22,12 @@ MAX_RATE_SECONDS = 86_400
 """Longest time of a rate: a worker that is started anew remembers nothing of before."""
 
 _SECONDS = re.compile(r"[0-9]+(\.[0-9]+)?")
-_REDIS_URLS = "must start with redis://, rediss:// or unix://, or be embedded:"
 
 
 def _redis_url(url: str) -> str:
-    if url == "embedded:":
-        return url
-    scheme = url.partition(":")[0]
-    if scheme in ("redis+sentinel", "redis+cluster"):
-        raise ValueError(f"{scheme}:// is not supported yet: {_REDIS_URLS}")
-    if scheme not in ("redis", "rediss", "unix") or not url.startswith(f"{scheme}://"):
-        raise ValueError(_REDIS_URLS)
-    path = urlsplit(url).path.strip("/")
-    if scheme == "unix" and not path:
-        raise ValueError("must name the socket: unix:///path/to/socket")
-    if scheme != "unix" and not (_names_a_host(url) and (path.isdecimal() or not path)):
-        raise ValueError(f"must be like {scheme}://host:6379/0")
+    if url != "embedded:":
+        parse_redis_url(url)
     return url
-
-
-def _names_a_host(url: str) -> bool:
-    parts = urlsplit(url)
-    try:
-        return bool(parts.hostname) and parts.port != 0
-    except ValueError:  # the port is no number, or too large
-        return False
 
 
 def _storage_url(url: str) -> str:
@@ -111,6 +94,8 @@ class RedisSettings(Group):
 
     url: Annotated[str, AfterValidator(_redis_url)] = "embedded:"
     namespace: str = Field("jobqueue", pattern=r"^[A-Za-z0-9_.-]{1,64}$")
+    allow_unsafe: bool = False
+    """Start on a Redis that may drop jobs or is too old for the scripts."""
 
 
 class StorageSettings(Group):

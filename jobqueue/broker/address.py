@@ -1,13 +1,46 @@
 """Where a Redis server is and how to log in: from a URL, shown without its password."""
 
+import asyncio
 import ssl
-from typing import Any
-from urllib.parse import urlsplit, urlunsplit
+from collections.abc import Callable
+from typing import Any, Protocol
 
+import hiredis
 import msgspec
 from redis.asyncio.connection import SSLConnection, UnixDomainSocketConnection, parse_url
 
-from jobqueue.errors import SettingsError
+from jobqueue.broker.wire import W
+from jobqueue.errors import RedisUnavailable, SettingsError
+from jobqueue.redis_url import mask
+
+CONNECT_TIMEOUT = 5.0
+"""Seconds to connect and log in; a server that is there answers in milliseconds."""
+
+
+class Place(Protocol):
+    """What leads to a server, looked for anew for each connection."""
+
+    @property
+    def masked(self) -> str:
+        """Its URL without passwords, for messages."""
+
+    async def server(self) -> "Place":
+        """The one of several servers that it leads to now; equal ones are the same server.
+
+        Raises:
+            RedisUnavailable: there is none.
+        """
+
+    async def connect(self, make: Callable[[], W], *, name: str) -> W:
+        """A connection that is logged in.
+
+        Args:
+            make: of the connection.
+            name: what the server shows as the name of its client.
+
+        Raises:
+            RedisUnavailable: there is no server, or it refuses the login.
+        """
 
 
 class Address(msgspec.Struct, frozen=True):
@@ -30,11 +63,50 @@ class Address(msgspec.Struct, frozen=True):
     @property
     def masked(self) -> str:
         """The URL with `***` for its password, for messages."""
-        parts = urlsplit(self.url)
-        if not parts.password:
-            return self.url
-        login, _, place = parts.netloc.rpartition("@")
-        return urlunsplit(parts._replace(netloc=f"{login.partition(':')[0]}:***@{place}"))
+        return mask(self.url)
+
+    async def server(self) -> "Address":
+        """This server; see `Place`."""
+        return self
+
+    async def connect(self, make: Callable[[], W], *, name: str) -> W:
+        """A connection to this server; see `Place`."""
+        try:
+            async with asyncio.timeout(CONNECT_TIMEOUT):
+                wire = await self._open(make)
+                await self._log_in(wire, name)
+        except (OSError, TimeoutError) as error:
+            problem = str(error) or "no answer"
+            raise RedisUnavailable(f"cannot reach Redis at {self.masked}: {problem}") from error
+        return wire
+
+    async def _open(self, make: Callable[[], W]) -> W:
+        loop = asyncio.get_running_loop()
+        if self.path is not None:
+            _, wire = await loop.create_unix_connection(make, self.path)
+        else:
+            _, wire = await loop.create_connection(make, self.host, self.port, ssl=self.tls)
+        return wire
+
+    async def _log_in(self, wire: W, name: str) -> None:
+        commands: list[tuple[str | int, ...]] = []
+        if self.password:
+            login = (self.username, self.password) if self.username else (self.password,)
+            commands.append(("AUTH", *login))
+        if self.db:
+            commands.append(("SELECT", self.db))
+        commands.append(("CLIENT", "SETNAME", name))
+        commands.append(("CLIENT", "ID"))
+        try:
+            replies = await asyncio.gather(*map(wire.send, commands))
+        except BaseException:
+            wire.abort()
+            raise
+        for reply in replies:
+            if isinstance(reply, hiredis.ReplyError):
+                wire.abort()
+                raise RedisUnavailable(f"Redis at {self.masked} refused the login: {reply}")
+        wire.client_id = replies[-1]
 
 
 def parse_address(url: str) -> Address:

@@ -3,13 +3,11 @@
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterable, Sequence
 from contextlib import AbstractAsyncContextManager
 
-import msgspec
-
 from jobqueue.broker import scripts
 from jobqueue.broker.connections import Connections
 from jobqueue.broker.consumer import BLOCK_SLACK, Claim, Consumer, Lease
 from jobqueue.broker.deployment import deployment_of
-from jobqueue.broker.durability import WAIT_MS, Confirmation
+from jobqueue.broker.durability import Confirmation
 from jobqueue.broker.events import CancelOrder, Event, Events, LookOrder
 from jobqueue.broker.firing import FireReport, Firing
 from jobqueue.broker.keys import SCHEMA_VERSION, Keys
@@ -22,23 +20,17 @@ from jobqueue.broker.reader import Reader, Standing
 from jobqueue.broker.reaping import Reaping, ReapReport
 from jobqueue.broker.schedule_store import ScheduleStore
 from jobqueue.broker.schedules import Schedules
+from jobqueue.broker.server_info import ServerInfo, read_server_info
+from jobqueue.errors import RedisRefused
 from jobqueue.job_log import LogLine
 from jobqueue.model import CancelResult, Job, Page, QueueStats, RetryResult, TypeInfo, WorkerInfo
+from jobqueue.redis_url import Topology
 from jobqueue.settings import RetentionSettings
 from jobqueue.state import State
 from jobqueue.submission import Accepted, Durability, NewJob
 
 MAX_BLOCK = 2.0
 """Longest block of a waiting worker in seconds; see `Consumer.wait`."""
-
-
-class ServerInfo(msgspec.Struct, frozen=True):
-    """What matters about the Redis server."""
-
-    product: str
-    version: str
-    maxmemory_policy: str
-    appendonly: bool
 
 
 class Broker:
@@ -59,7 +51,7 @@ class Broker:
         self._channel = connections.commands
         self._keys = keys
         self._retention = retention
-        self._confirming: Confirmation | None = None
+        self._confirmation = Confirmation(connections, keys)
         self._producer = Producer(self._channel, keys, retention)
         self._reader = Reader(self._channel, keys)
         self._lister = Lister(self._channel, keys, self._reader)
@@ -68,7 +60,7 @@ class Broker:
         self.operator = Operator(self._channel, keys, retention)
         self.schedules = Schedules(ScheduleStore(self._channel, keys))
         self._firing = Firing(self._channel, keys, retention, self.schedules)
-        self._events = Events(connections.address, keys)
+        self._events = Events(connections, keys)
 
     async def close(self) -> None:
         """Finish the calls in flight and drop all connections."""
@@ -85,7 +77,7 @@ class Broker:
         """
         accepted = await self._producer.enqueue(job)
         if durability:
-            await self._confirmation().wait([accepted], durability)
+            await self._confirmation.wait([accepted], durability)
         return accepted
 
     async def enqueue_many(
@@ -98,14 +90,8 @@ class Broker:
         """
         accepted = await self._producer.enqueue_many(jobs)
         if durability:
-            await self._confirmation().wait(accepted, durability)
+            await self._confirmation.wait(accepted, durability)
         return accepted
-
-    def _confirmation(self) -> Confirmation:
-        if self._confirming is None:
-            channel = self._connections.blocking(reply_timeout=WAIT_MS / 1000 + BLOCK_SLACK)
-            self._confirming = Confirmation(channel, self._keys)
-        return self._confirming
 
     # Readers
 
@@ -163,17 +149,23 @@ class Broker:
         """Raise RedisUnavailable unless Redis answers."""
         await self._channel.execute("PING")
 
-    async def server_info(self) -> ServerInfo:
-        """Product, version and the two settings on which a queue's safety rests."""
-        text: bytes = await self._channel.execute("INFO")
-        fields = dict(line.split(":", 1) for line in text.decode().splitlines() if ":" in line)
-        product = "valkey" if "valkey_version" in fields else "redis"
-        return ServerInfo(
-            product=product,
-            version=fields.get("valkey_version") or fields["redis_version"],
-            maxmemory_policy=fields["maxmemory_policy"],
-            appendonly=fields["aof_enabled"] == "1",
-        )
+    @property
+    def topology(self) -> Topology:
+        """Whether this is one server, a master that sentinels name, or a cluster."""
+        return self._connections.url.topology
+
+    async def servers(self) -> list[ServerInfo]:
+        """Every server that takes jobs, and the settings on which their safety rests.
+
+        Raises:
+            RedisRefused: this user may not ask.
+        """
+        infos = await self._channel.execute_everywhere("INFO")
+        try:
+            saves = await self._channel.execute_everywhere("CONFIG", "GET", "save")
+        except RedisRefused:  # as managed services do
+            saves = [None] * len(infos)
+        return list(map(read_server_info, infos, saves))
 
     def events(
         self, job_id: str | None = None
@@ -207,7 +199,9 @@ class Broker:
         await self._channel.call(scripts.join(self._keys.meta(queue), worker_id, SCHEMA_VERSION))
         return Consumer(
             commands=self._channel,
-            waiting=self._connections.blocking(reply_timeout=MAX_BLOCK + BLOCK_SLACK),
+            waiting=self._connections.blocking(
+                self._keys.of(queue, "handoff"), reply_timeout=MAX_BLOCK + BLOCK_SLACK
+            ),
             keys=self._keys,
             queue=queue,
             worker_id=worker_id,
@@ -223,7 +217,7 @@ class Broker:
 
     def lease_renewer(self, *, lease: float) -> LeaseRenewer:
         """For the thread that keeps leases alive."""
-        return LeaseRenewer(self._connections.address, self._keys, lease=lease)
+        return LeaseRenewer(self._connections.url, self._keys, lease=lease)
 
     # Reaper
 

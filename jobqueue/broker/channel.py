@@ -9,30 +9,29 @@ says it does not have.
 
 import asyncio
 import contextlib
-from collections import deque
-from typing import Any, cast
+import re
+from typing import Any
 
 import hiredis
-from typing_extensions import override
 
-from jobqueue.broker.address import Address
+from jobqueue.broker.address import Place
 from jobqueue.broker.scripts import Argument, ScriptCall
+from jobqueue.broker.wire import Wire
 from jobqueue.errors import JobqueueError, RedisFull, RedisRefused, RedisUnavailable, SchemaMismatch
 from jobqueue.metrics import REDIS_SCRIPT
-
-CONNECT_TIMEOUT = 5.0
-"""Seconds to connect and log in; a server that is there answers in milliseconds."""
 
 REPLY_TIMEOUT = 5.0
 """Seconds until an answer is given up: no script of ours takes 1 % of that, so a server that
 is silent for so long is frozen or unreachable."""
 
 _UNAVAILABLE = (
+    "ASK",
     "BUSY",
     "CLUSTERDOWN",
     "LOADING",
     "MASTERDOWN",
     "MISCONF",  # its disk is full: it takes no write that it could not keep
+    "MOVED",
     "NOREPLICAS",
     "READONLY",
     "TRYAGAIN",
@@ -40,88 +39,32 @@ _UNAVAILABLE = (
 )
 """Error replies that say: not now, or not this server any more."""
 
-
-class _Protocol(asyncio.Protocol):
-    """Feeds what arrives to hiredis and hands each reply to the oldest waiter."""
-
-    def __init__(self) -> None:
-        self._reader = hiredis.Reader()
-        self._out: list[bytes] = []
-        self._transport: asyncio.Transport | None = None
-        self.loop = asyncio.get_running_loop()
-        self.waiters: deque[asyncio.Future[Any]] = deque()
-        self.closed = self.loop.create_future()
-
-    @override
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        self._transport = cast("asyncio.Transport", transport)
-
-    @override
-    def data_received(self, data: bytes) -> None:
-        self._reader.feed(data)
-        try:
-            while (reply := self._reader.gets()) is not False:
-                waiter = self.waiters.popleft()
-                if not waiter.done():
-                    waiter.set_result(reply)
-        except (hiredis.ProtocolError, IndexError):
-            self.abort()
-
-    @override
-    def connection_lost(self, exc: Exception | None) -> None:
-        self._transport = None
-        if not self.closed.done():
-            self.closed.set_result(None)
-        for waiter in self.waiters:
-            if not waiter.done():
-                waiter.set_exception(RedisUnavailable(f"the connection to Redis was lost: {exc}"))
-        self.waiters.clear()
-
-    @property
-    def usable(self) -> bool:
-        return self._transport is not None and not self._transport.is_closing()
-
-    def send(self, command: tuple[Argument, ...]) -> asyncio.Future[Any]:
-        packed = hiredis.pack_command(command)  # type: ignore[arg-type]  # its stub says one item
-        waiter = self.loop.create_future()
-        self.waiters.append(waiter)
-        if not self._out:
-            self.loop.call_soon(self._flush)
-        self._out.append(packed)
-        return waiter
-
-    def _flush(self) -> None:
-        if self._transport is not None:
-            self._transport.write(b"".join(self._out))
-        self._out.clear()
-
-    def abort(self) -> None:
-        if self._transport is not None:
-            self._transport.abort()
+_WITHIN_SCRIPT = re.compile(r"^ERR Error running script .*?: -?(?=[A-Z]{3,} )")
+"""What Redis 6.2 puts before the error of a command in a script."""
 
 
 class Channel:
     """A connection that is made when it is needed, and made again when it broke.
 
     Args:
+        place: leads to the server.
         reply_timeout: seconds after which an unanswered call breaks the connection; a
             blocking command needs more than it blocks.
-
-    Attributes:
-        client_id: what the server calls the latest connection; None before the first.
     """
 
-    def __init__(
-        self, address: Address, *, name: str, reply_timeout: float = REPLY_TIMEOUT
-    ) -> None:
-        self._address = address
+    def __init__(self, place: Place, *, name: str, reply_timeout: float = REPLY_TIMEOUT) -> None:
+        self.place = place
         self._name = name
         self._reply_timeout = reply_timeout
-        self._protocol: _Protocol | None = None
+        self._wire: Wire | None = None
         self._connecting = asyncio.Lock()
         self._watch: asyncio.TimerHandle | None = None
         self._watched: asyncio.Future[Any] | None = None
-        self.client_id: int | None = None
+
+    @property
+    def client_id(self) -> int | None:
+        """What the server calls the latest connection; None before the first."""
+        return self._wire.client_id if self._wire else None
 
     async def execute(self, *command: Argument) -> Any:
         """The reply to a command.
@@ -131,16 +74,16 @@ class Channel:
             RedisFull: the server is out of memory, and the command changed nothing.
             RedisRefused: the server refused the command.
         """
-        protocol = self._protocol
-        if protocol is None or not protocol.usable:
-            protocol = await self._connect()
-        waiter = protocol.send(command)
+        wire = self._wire
+        if wire is None or not wire.usable:
+            wire = await self._connect()
+        waiter = wire.send(command)
         if self._watch is None:
             self._watched = waiter
-            self._watch = protocol.loop.call_later(self._reply_timeout, self._check, protocol)
+            self._watch = wire.loop.call_later(self._reply_timeout, self._check, wire)
         reply = await waiter
         if isinstance(reply, hiredis.ReplyError):
-            raise self._error(reply)
+            raise self.error_of(str(reply))
         return reply
 
     async def call(self, call: ScriptCall) -> Any:
@@ -156,89 +99,59 @@ class Channel:
         REDIS_SCRIPT.labels(call.source.name).observe(loop.time() - start)
         return reply
 
+    async def execute_everywhere(self, *command: Argument) -> list[Any]:
+        """The reply of the one server."""
+        return [await self.execute(*command)]
+
+    async def unblock(self, waiting: "Channel") -> None:
+        """End what blocks on another channel to this server as if its time were over."""
+        if waiting.client_id is not None:
+            await self.execute("CLIENT", "UNBLOCK", waiting.client_id)
+
+    def place_of(self, key: str) -> Place:  # noqa: ARG002 - every key is here
+        """Where a key is."""
+        return self.place
+
     def break_connection(self) -> None:
         """Drop the connection; calls in flight fail, the next call connects again."""
-        if self._protocol is not None:
-            self._protocol.abort()
+        if self._wire is not None:
+            self._wire.abort()
 
     async def close(self) -> None:
         """Drop the connection and wait until it is gone."""
         if self._watch is not None:
             self._watch.cancel()
-        if self._protocol is not None:
-            self._protocol.abort()
+        if self._wire is not None:
+            self._wire.abort()
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(asyncio.shield(self._protocol.closed), 1)
+                await asyncio.wait_for(asyncio.shield(self._wire.closed), 1)
 
-    def _check(self, protocol: _Protocol) -> None:
-        """Break the connection whose oldest call has waited for a whole period."""
-        self._watch = None
-        if not protocol.waiters:
-            return
-        oldest = protocol.waiters[0]
-        if oldest is self._watched:
-            protocol.abort()
-            return
-        self._watched = oldest
-        self._watch = protocol.loop.call_later(self._reply_timeout, self._check, protocol)
-
-    async def _connect(self) -> _Protocol:
-        async with self._connecting:
-            if self._protocol is not None and self._protocol.usable:
-                return self._protocol
-            try:
-                async with asyncio.timeout(CONNECT_TIMEOUT):
-                    protocol = await self._open()
-                    await self._log_in(protocol)
-            except (OSError, TimeoutError) as error:
-                problem = str(error) or "no answer"
-                raise RedisUnavailable(
-                    f"cannot reach Redis at {self._address.masked}: {problem}"
-                ) from error
-            self._protocol = protocol
-            return protocol
-
-    async def _open(self) -> _Protocol:
-        loop = asyncio.get_running_loop()
-        address = self._address
-        if address.path is not None:
-            _, protocol = await loop.create_unix_connection(_Protocol, address.path)
-        else:
-            _, protocol = await loop.create_connection(
-                _Protocol, address.host, address.port, ssl=address.tls
-            )
-        return protocol
-
-    async def _log_in(self, protocol: _Protocol) -> None:
-        address = self._address
-        commands: list[tuple[Argument, ...]] = []
-        if address.password:
-            login = (
-                (address.username, address.password) if address.username else (address.password,)
-            )
-            commands.append(("AUTH", *login))
-        if address.db:
-            commands.append(("SELECT", address.db))
-        commands.append(("CLIENT", "SETNAME", self._name))
-        commands.append(("CLIENT", "ID"))
-        try:
-            replies = await asyncio.gather(*map(protocol.send, commands))
-        except BaseException:
-            protocol.abort()
-            raise
-        for reply in replies:
-            if isinstance(reply, hiredis.ReplyError):
-                protocol.abort()
-                raise RedisUnavailable(f"Redis at {address.masked} refused the login: {reply}")
-        self.client_id = replies[-1]
-
-    def _error(self, reply: Exception) -> JobqueueError:
-        text = str(reply)
+    def error_of(self, text: str) -> JobqueueError:
+        """What an error reply means to the caller."""
+        text = _WITHIN_SCRIPT.sub("", text)
         if text.startswith("OOM"):
             return RedisFull("Redis is out of memory (maxmemory) and takes no new jobs")
         if text.startswith(_UNAVAILABLE):
             self.break_connection()
-            return RedisUnavailable(f"Redis at {self._address.masked}: {text}")
+            return RedisUnavailable(f"Redis at {self.place.masked}: {text}")
         if text.startswith("SCHEMA"):
             return SchemaMismatch(text.removeprefix("SCHEMA "))
         return RedisRefused(text)
+
+    def _check(self, wire: Wire) -> None:
+        """Break the connection whose oldest call has waited for a whole period."""
+        self._watch = None
+        if not wire.waiters:
+            return
+        oldest = wire.waiters[0]
+        if oldest is self._watched:
+            wire.abort()
+            return
+        self._watched = oldest
+        self._watch = wire.loop.call_later(self._reply_timeout, self._check, wire)
+
+    async def _connect(self) -> Wire:
+        async with self._connecting:
+            if self._wire is None or not self._wire.usable:
+                self._wire = await self.place.connect(Wire, name=self._name)
+            return self._wire

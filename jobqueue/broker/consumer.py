@@ -18,6 +18,7 @@ from jobqueue.broker.codec import (
     retention_argument,
     verdict_arguments,
 )
+from jobqueue.broker.commands import Commands
 from jobqueue.broker.keys import SCHEMA_VERSION, Keys
 from jobqueue.broker.resend import resend
 from jobqueue.broker.scripts import Argument, ScriptCall
@@ -33,6 +34,9 @@ MAX_SETTLE = 200
 
 BLOCK_SLACK = 5.0
 """Seconds past its block after which a waiting connection counts as dead and is replaced."""
+
+MIN_BLOCK = 0.002
+"""Shortest block in seconds: one of zero has no end, and Redis 6.2 takes a millisecond for zero."""
 
 PRESENCE_MS = 60_000
 """How long a worker's own description, and an operator's word to it, outlive its last beat."""
@@ -71,7 +75,7 @@ class Consumer:
     def __init__(
         self,
         *,
-        commands: Channel,
+        commands: Commands,
         waiting: Channel,
         keys: Keys,
         queue: str,
@@ -95,14 +99,12 @@ class Consumer:
 
     async def wait(self, seconds: float) -> None:
         """Block until a job may be ready, at most `seconds`. Never cancel this call."""
-        await self._waiting.execute(
-            "BLMOVE", self._handoff, self._inbox, "RIGHT", "LEFT", f"{seconds:.3f}"
-        )
+        block = f"{max(seconds, MIN_BLOCK):.3f}"
+        await self._waiting.execute("BLMOVE", self._handoff, self._inbox, "RIGHT", "LEFT", block)
 
     async def stop_waiting(self) -> None:
         """End an outstanding `wait` as if its time were over; it may have brought a job."""
-        if self._waiting.client_id is not None:
-            await self._commands.execute("CLIENT", "UNBLOCK", self._waiting.client_id)
+        await self._commands.unblock(self._waiting)
 
     async def claim(self, slots: int) -> Claim:
         """Take up to `slots` jobs; 0 hands back what was delivered and not started.

@@ -7,12 +7,12 @@ each keeps what belongs to its jobs under a name of its own.
 
 import secrets
 
-from jobqueue.broker.channel import Channel
+from jobqueue.broker.commands import Commands
 from jobqueue.broker.keys import Keys
 from jobqueue.broker.resend import resend
 
 
-async def deployment_of(channel: Channel, keys: Keys) -> str:
+async def deployment_of(channel: Commands, keys: Keys) -> str:
     """The name, which is made when it is first asked for.
 
     A Redis that came back empty gets another one: what its lost jobs have stored is left alone.

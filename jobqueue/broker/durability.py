@@ -6,6 +6,8 @@ from itertools import groupby
 
 from jobqueue.broker.channel import Channel
 from jobqueue.broker.codec import ulid_of
+from jobqueue.broker.connections import Connections
+from jobqueue.broker.consumer import BLOCK_SLACK
 from jobqueue.broker.keys import Keys
 from jobqueue.errors import NotDurable, RedisRefused, RedisUnavailable
 from jobqueue.ids import ULID_LENGTH
@@ -19,11 +21,12 @@ FENCE_MS = 1000
 
 
 class Confirmation:
-    """Asks Redis, on a connection of its own, because the waiting stops all of a connection."""
+    """Asks Redis, on connections of its own, because the waiting stops all of a connection."""
 
-    def __init__(self, channel: Channel, keys: Keys) -> None:
-        self._channel = channel
+    def __init__(self, connections: Connections, keys: Keys) -> None:
+        self._connections = connections
         self._keys = keys
+        self._channels: dict[str, Channel] = {}
 
     async def wait(self, jobs: Sequence[Accepted], level: Durability) -> None:
         """Wait until `jobs` are as safe as `level` says.
@@ -36,13 +39,14 @@ class Confirmation:
 
     async def _wait(self, queue: str, last: Accepted, level: Durability) -> None:
         fence = self._keys.of(queue, "fence")
+        channel = self._channel_of(queue, fence)
         try:
             # Redis waits for what this connection wrote: the fence, which comes after the jobs;
             # after a failover in between the new server may have the fence and not the jobs
             _, confirmed, there = await asyncio.gather(
-                self._channel.execute("SET", fence, 1, "PX", FENCE_MS),
-                self._channel.execute(*_COMMANDS[level]),
-                self._channel.execute("EXISTS", self._keys.of(queue, ulid_of(last.id))),
+                channel.execute("SET", fence, 1, "PX", FENCE_MS),
+                channel.execute(*_COMMANDS[level]),
+                channel.execute("EXISTS", self._keys.of(queue, ulid_of(last.id))),
             )
         except RedisRefused as error:
             raise NotDurable(f"the jobs are accepted, but not {level}: {error}") from None
@@ -61,6 +65,13 @@ class Confirmation:
                 "Redis failed over and has lost the jobs: submit them again with the same "
                 "idempotency keys"
             )
+
+    def _channel_of(self, queue: str, fence: str) -> Channel:
+        if queue not in self._channels:
+            self._channels[queue] = self._connections.blocking(
+                fence, reply_timeout=WAIT_MS / 1000 + BLOCK_SLACK
+            )
+        return self._channels[queue]
 
 
 _COMMANDS = {

@@ -1,4 +1,8 @@
-"""Listening to what happens: transitions of jobs, and orders to workers."""
+"""Listening to what happens: transitions of jobs, and orders to workers.
+
+In a cluster the transitions of a queue are published on the node that has its keys, on a
+channel of its own; elsewhere on one channel for all.
+"""
 
 import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator, Callable
@@ -6,23 +10,21 @@ from contextlib import asynccontextmanager
 from typing import Annotated
 
 import msgspec
-import redis
-import redis.asyncio
-from redis.asyncio.client import PubSub
-from redis.backoff import NoBackoff
-from redis.retry import Retry
 
-from jobqueue.broker.address import Address
-from jobqueue.broker.keys import EVENTS, Keys, events_of
-from jobqueue.errors import RedisUnavailable
+from jobqueue.broker.connections import Connections
+from jobqueue.broker.keys import EVENTS, Keys, events_of, shard_events, shard_events_of
+from jobqueue.broker.listener import Listener
+from jobqueue.errors import Unavailable
+from jobqueue.ids import split_job_id
 from jobqueue.model import Progress
 from jobqueue.state import State
 
-POLL = 5.0
-"""Seconds between two looks at a silent subscription, to notice a dead connection."""
-
 RECONNECT_DELAY = 0.5
 """Seconds between two tries to subscribe again."""
+
+NEW_QUEUES_EVERY = 2.0
+"""Seconds between two looks for queues that are new: what listens to all hears of their jobs
+from then on."""
 
 
 class Event(msgspec.Struct, frozen=True, rename="camel"):
@@ -60,10 +62,12 @@ _decode = msgspec.json.Decoder(Event).decode
 
 
 class Events:
-    """Subscriptions, each on a connection of its own."""
+    """Subscriptions, on connections of their own."""
 
-    def __init__(self, address: Address, keys: Keys) -> None:
-        self._address = address
+    def __init__(self, connections: Connections, keys: Keys) -> None:
+        self._connections = connections
+        self._commands = connections.commands
+        self._in_cluster = connections.url.topology == "cluster"
         self._keys = keys
 
     @asynccontextmanager
@@ -71,12 +75,17 @@ class Events:
         """Transitions of one job, or of all; subscribed once the context is entered.
 
         Raises:
-            RedisUnavailable: also while iterating, when the connection breaks: events may
+            RedisUnavailable: also while iterating, when a connection breaks: events may
                 have been missed, so look at the jobs and subscribe again.
         """
-        channel = EVENTS if job_id is None else events_of(job_id)
-        async with self._subscribed(channel) as subscription:
-            yield (_decode(text) async for text in self._messages(subscription))
+        async with self._connections.listening() as listener:
+            if not self._in_cluster:
+                await self._subscribe(listener, EVENTS if job_id is None else events_of(job_id))
+            elif job_id is not None:
+                await self._subscribe_to_job(listener, job_id)
+            else:
+                await self._subscribe_to_queues(listener)
+            yield (_decode(text) async for text in listener.messages())
 
     async def orders(
         self, on_subscribed: Callable[[], None] = lambda: None
@@ -91,47 +100,42 @@ class Events:
         """
         while True:
             try:
-                async with self._subscribed(self._keys.control) as subscription:
+                async with self._connections.listening() as listener:
+                    await self._subscribe(listener, self._keys.control)
                     on_subscribed()
-                    async for text in self._messages(subscription):
+                    async for text in listener.messages():
                         yield _read_order(text.decode())
-            except RedisUnavailable:
+            except Unavailable:
                 await asyncio.sleep(RECONNECT_DELAY)
 
-    @asynccontextmanager
-    async def _subscribed(self, channel: str) -> AsyncIterator[PubSub]:
-        client = redis.asyncio.Redis.from_url(
-            self._address.url,
-            socket_timeout=None,
-            retry=Retry(NoBackoff(), 0),
-            client_name="jobqueue-events",
-            health_check_interval=POLL,
-        )
-        subscription = client.pubsub()
-        try:
-            try:
-                await subscription.subscribe(channel)
-                await subscription.get_message(timeout=POLL)
-            except (redis.RedisError, OSError) as error:
-                raise self._unavailable(error) from error
-            yield subscription
-        finally:
-            await subscription.aclose()  # type: ignore[no-untyped-call]  # untyped in redis-py
-            await client.aclose()
+    async def _subscribe(self, listener: Listener, channel: str) -> None:
+        """Subscribe to a channel whose messages reach every node."""
+        await listener.subscribe(self._commands.place_of(channel), "SUBSCRIBE", channel)
 
-    async def _messages(self, subscription: PubSub) -> AsyncIterator[bytes]:
-        while True:
-            try:
-                message = await subscription.get_message(
-                    ignore_subscribe_messages=True, timeout=POLL
-                )
-            except (redis.RedisError, OSError) as error:
-                raise self._unavailable(error) from error
-            if message is not None:
-                yield message["data"]
+    async def _subscribe_to_job(self, listener: Listener, job_id: str) -> None:
+        names = split_job_id(job_id)
+        if names is not None:
+            channel = shard_events_of(*names)
+            await listener.subscribe(self._commands.place_of(channel), "SSUBSCRIBE", channel)
 
-    def _unavailable(self, error: Exception) -> RedisUnavailable:
-        return RedisUnavailable(f"Redis at {self._address.masked}: {error}")
+    async def _subscribe_to_queues(self, listener: Listener) -> None:
+        """Subscribe to all queues, and to new ones for as long as the listener lives."""
+        heard: set[str] = set()
+
+        async def subscribe_to_new() -> None:
+            queues = await self._commands.execute("SMEMBERS", self._keys.queues)
+            for queue in {name.decode() for name in queues} - heard:
+                channel = shard_events(queue)
+                await listener.subscribe(self._commands.place_of(channel), "SSUBSCRIBE", channel)
+                heard.add(queue)
+
+        async def follow() -> None:
+            while True:
+                await asyncio.sleep(NEW_QUEUES_EVERY)
+                await subscribe_to_new()
+
+        await subscribe_to_new()
+        listener.accompany(follow())
 
 
 def _read_order(text: str) -> CancelOrder | LookOrder:

@@ -10,8 +10,8 @@ import msgspec
 import structlog
 
 from jobqueue.broker import scripts
-from jobqueue.broker.channel import Channel
 from jobqueue.broker.codec import encode_extras, encode_spec, retention_argument, ulid_of
+from jobqueue.broker.commands import Commands
 from jobqueue.broker.keys import Keys
 from jobqueue.broker.schedule_records import Phase, Record, decode_record
 from jobqueue.broker.schedule_store import READ_SCHEDULES
@@ -55,7 +55,7 @@ class Firing:
     """Makes the jobs of schedules that are due."""
 
     def __init__(
-        self, channel: Channel, keys: Keys, retention: RetentionSettings, schedules: Schedules
+        self, channel: Commands, keys: Keys, retention: RetentionSettings, schedules: Schedules
     ) -> None:
         self._channel = channel
         self._keys = keys

@@ -30,3 +30,13 @@ class Keys:
 def events_of(job_id: str) -> str:
     """The channel of one job's transitions."""
     return f"{EVENTS}:{job_id}"
+
+
+def shard_events(queue: str) -> str:
+    """The channel of a queue's transitions in a cluster, in the slot of its keys."""
+    return f"{EVENTS}:{{{queue}}}"
+
+
+def shard_events_of(queue: str, ulid: str) -> str:
+    """The channel of one job's transitions in a cluster."""
+    return f"{shard_events(queue)}-{ulid}"

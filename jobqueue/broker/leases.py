@@ -1,24 +1,27 @@
-"""Renewing leases from a thread of its own: synchronous, with a connection of its own."""
+"""Renewing leases from a thread of its own, with connections of its own."""
 
+import asyncio
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from itertools import chain
 
 import msgspec
-import redis
-from redis.backoff import NoBackoff
-from redis.retry import Retry
 
 from jobqueue.broker import scripts
-from jobqueue.broker.address import Address
 from jobqueue.broker.codec import ulid_of
+from jobqueue.broker.connections import commands_at
 from jobqueue.broker.consumer import Lease
 from jobqueue.broker.keys import Keys
+from jobqueue.broker.resend import resend
 from jobqueue.errors import RedisUnavailable
 from jobqueue.ids import split_job_id
+from jobqueue.redis_url import RedisUrl
 
-SOCKET_TIMEOUT = 3.0
+RENEW_TIMEOUT = 3.0
 """Seconds until a renewal is given up: shorter than the time between two renewals."""
+
+PATIENCE = 1.0
+"""Seconds of trying again within a renewal: for a connection that broke since the last one."""
 
 MAX_LEASES = 500
 """Leases of one script call."""
@@ -32,19 +35,20 @@ class Renewal(msgspec.Struct, frozen=True):
 
 
 class LeaseRenewer:
-    """Keeps deliveries alive; belongs to one thread."""
+    """Keeps deliveries alive; belongs to one thread, which must not run an event loop.
 
-    def __init__(self, address: Address, keys: Keys, *, lease: float) -> None:
+    It brings a loop of its own, which runs during its calls only: so it speaks to Redis as
+    everybody else does, and follows it through every failover in the same way.
+    """
+
+    def __init__(self, url: RedisUrl, keys: Keys, *, lease: float) -> None:
         self._keys = keys
         self._lease_ms = round(lease * 1000)
-        self._masked = address.masked
-        self._redis = redis.Redis.from_url(
-            address.url,
-            socket_timeout=SOCKET_TIMEOUT,
-            socket_connect_timeout=SOCKET_TIMEOUT,
-            retry=Retry(NoBackoff(), 0),
-            client_name="jobqueue-leases",
-        )
+        self._commands = commands_at(url, name="jobqueue-leases", reply_timeout=RENEW_TIMEOUT)
+        self._masked = url.masked
+        # nobody hears here that another server is the master now, and the old one still answers
+        self._asks_anew = url.topology == "sentinel"
+        self._runner = asyncio.Runner()
 
     def renew(self, leases: Iterable[Lease]) -> Renewal:
         """Push every lease to its full length from now.
@@ -52,38 +56,46 @@ class LeaseRenewer:
         Raises:
             RedisUnavailable: Redis does not answer; some may have been renewed.
         """
-        by_queue: dict[str, list[Lease]] = defaultdict(list)
-        for lease in leases:
-            names = split_job_id(lease.job_id)
-            if names is not None:
-                by_queue[names[0]].append(lease)
-        renewal = Renewal(lost=[], cancelled=[])
-        for queue, group in by_queue.items():
-            for first in range(0, len(group), MAX_LEASES):
-                part = group[first : first + MAX_LEASES]
-                for lease, answer in zip(part, self._call(queue, part), strict=True):
-                    if answer == b"lost":
-                        renewal.lost.append(lease.job_id)
-                    elif answer == b"cancel":
-                        renewal.cancelled.append(lease.job_id)
-        return renewal
+        return self._runner.run(self._renew(leases))
 
     def close(self) -> None:
         """Drop the connection."""
-        self._redis.close()
+        self._runner.run(self._commands.close())
+        self._runner.close()
 
-    def _call(self, queue: str, leases: Sequence[Lease]) -> list[bytes]:
+    async def _renew(self, leases: Iterable[Lease]) -> Renewal:
+        parts = list(_parts(leases))
+        try:
+            async with asyncio.timeout(RENEW_TIMEOUT):
+                answers = await asyncio.gather(*(self._call(queue, part) for queue, part in parts))
+        except TimeoutError:
+            self._commands.break_connection()
+            raise RedisUnavailable(f"Redis at {self._masked} does not answer") from None
+        if self._asks_anew:
+            self._commands.break_connection()
+        renewal = Renewal(lost=[], cancelled=[])
+        for (_, part), said in zip(parts, answers, strict=True):
+            for lease, answer in zip(part, said, strict=True):
+                if answer == b"lost":
+                    renewal.lost.append(lease.job_id)
+                elif answer == b"cancel":
+                    renewal.cancelled.append(lease.job_id)
+        return renewal
+
+    async def _call(self, queue: str, leases: Sequence[Lease]) -> list[bytes]:
         pairs = chain.from_iterable((ulid_of(lease.job_id), lease.token) for lease in leases)
         call = scripts.renew(self._keys.meta(queue), self._lease_ms, pairs)
-        try:
-            return self._send(call)
-        except redis.RedisError as error:
-            raise RedisUnavailable(f"Redis at {self._masked}: {error}") from error
-
-    def _send(self, call: scripts.ScriptCall) -> list[bytes]:
-        answers: list[bytes]
-        try:
-            answers = self._redis.execute_command(*call.command())  # type: ignore[no-untyped-call]  # untyped in redis-py
-        except redis.exceptions.NoScriptError:
-            answers = self._redis.execute_command(*call.command_with_text())  # type: ignore[no-untyped-call]  # likewise
+        answers: list[bytes] = await resend(lambda: self._commands.call(call), patience=PATIENCE)
         return answers
+
+
+def _parts(leases: Iterable[Lease]) -> Iterable[tuple[str, list[Lease]]]:
+    """The leases of each queue, as many at once as one call takes."""
+    by_queue: dict[str, list[Lease]] = defaultdict(list)
+    for lease in leases:
+        names = split_job_id(lease.job_id)
+        if names is not None:
+            by_queue[names[0]].append(lease)
+    for queue, group in by_queue.items():
+        for first in range(0, len(group), MAX_LEASES):
+            yield queue, group[first : first + MAX_LEASES]

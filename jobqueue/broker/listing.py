@@ -14,7 +14,7 @@ from typing import Any
 import msgspec
 
 from jobqueue.broker import scripts
-from jobqueue.broker.channel import Channel
+from jobqueue.broker.commands import Commands
 from jobqueue.broker.keys import Keys
 from jobqueue.broker.reader import READ_JOBS, Reader
 from jobqueue.errors import FieldError, InvalidRequest
@@ -50,7 +50,7 @@ class _Entry(msgspec.Struct, frozen=True):
 class Lister:
     """Lists jobs by state."""
 
-    def __init__(self, channel: Channel, keys: Keys, reader: Reader) -> None:
+    def __init__(self, channel: Commands, keys: Keys, reader: Reader) -> None:
         self._channel = channel
         self._keys = keys
         self._reader = reader

@@ -7,8 +7,8 @@ from typing import Any
 import msgspec
 
 from jobqueue.broker import scripts
-from jobqueue.broker.channel import Channel
 from jobqueue.broker.codec import LETTERS, retention_argument, ulid_of
+from jobqueue.broker.commands import Commands
 from jobqueue.broker.keys import Keys
 from jobqueue.broker.outbox import Outbox
 from jobqueue.broker.resend import resend
@@ -26,7 +26,7 @@ STEP = 500
 class Operator:
     """Changes what waits; calls are re-sent until answered."""
 
-    def __init__(self, channel: Channel, keys: Keys, retention: RetentionSettings) -> None:
+    def __init__(self, channel: Commands, keys: Keys, retention: RetentionSettings) -> None:
         self._channel = channel
         self._keys = keys
         self._retention = retention_argument(retention)

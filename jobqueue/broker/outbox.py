@@ -8,8 +8,8 @@ import asyncio
 from typing import NamedTuple
 
 from jobqueue.broker import scripts
-from jobqueue.broker.channel import Channel
 from jobqueue.broker.codec import retention_argument
+from jobqueue.broker.commands import Commands
 from jobqueue.broker.keys import SCHEMA_VERSION, Keys
 from jobqueue.errors import RedisFull
 from jobqueue.ids import split_job_id
@@ -34,7 +34,7 @@ class _Message(NamedTuple):
 class Outbox:
     """Empties the outboxes of queues."""
 
-    def __init__(self, channel: Channel, keys: Keys, retention: RetentionSettings) -> None:
+    def __init__(self, channel: Commands, keys: Keys, retention: RetentionSettings) -> None:
         self._channel = channel
         self._keys = keys
         self._retention = retention_argument(retention)

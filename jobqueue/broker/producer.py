@@ -7,7 +7,6 @@ from itertools import chain
 from typing import Any
 
 from jobqueue.broker import refusals, scripts
-from jobqueue.broker.channel import Channel
 from jobqueue.broker.codec import (
     decode_answer,
     encode_extras,
@@ -15,6 +14,7 @@ from jobqueue.broker.codec import (
     retention_argument,
     ulid_of,
 )
+from jobqueue.broker.commands import Commands
 from jobqueue.broker.keys import SCHEMA_VERSION, Keys
 from jobqueue.broker.resend import resend
 from jobqueue.errors import RedisUnavailable
@@ -42,7 +42,7 @@ _Waiting = tuple[NewJob, asyncio.Future[Accepted]]
 class Producer:
     """Puts jobs into queues."""
 
-    def __init__(self, channel: Channel, keys: Keys, retention: RetentionSettings) -> None:
+    def __init__(self, channel: Commands, keys: Keys, retention: RetentionSettings) -> None:
         self._channel = channel
         self._keys = keys
         self._retention = retention_argument(retention)

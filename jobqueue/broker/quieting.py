@@ -6,7 +6,7 @@ message makes it beat at once. It lives as long as the worker's presence.
 
 import asyncio
 
-from jobqueue.broker.channel import Channel
+from jobqueue.broker.commands import Commands
 from jobqueue.broker.consumer import PRESENCE_MS, quiet_key
 from jobqueue.broker.events import LOOK
 from jobqueue.broker.keys import Keys
@@ -19,7 +19,7 @@ from jobqueue.errors import WorkerNotFound
 class Quieting:
     """Sets and clears the flags."""
 
-    def __init__(self, channel: Channel, keys: Keys, reader: Reader) -> None:
+    def __init__(self, channel: Commands, keys: Keys, reader: Reader) -> None:
         self._channel = channel
         self._keys = keys
         self._reader = reader

@@ -7,8 +7,8 @@ from typing import Any
 import msgspec
 
 from jobqueue.broker import scripts
-from jobqueue.broker.channel import Channel
 from jobqueue.broker.codec import decode_job, decode_log, ulid_of
+from jobqueue.broker.commands import Commands
 from jobqueue.broker.keys import Keys
 from jobqueue.ids import created_at_ms, split_job_id
 from jobqueue.job_log import LogLine
@@ -35,7 +35,7 @@ class Standing(msgspec.Struct, frozen=True):
 class Reader:
     """Looks things up; changes nothing but its own list of types."""
 
-    def __init__(self, channel: Channel, keys: Keys) -> None:
+    def __init__(self, channel: Commands, keys: Keys) -> None:
         self._channel = channel
         self._keys = keys
 

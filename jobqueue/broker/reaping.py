@@ -5,8 +5,8 @@ import asyncio
 import msgspec
 
 from jobqueue.broker import scripts
-from jobqueue.broker.channel import Channel
 from jobqueue.broker.codec import retention_argument
+from jobqueue.broker.commands import Commands
 from jobqueue.broker.keys import Keys
 from jobqueue.broker.outbox import Outbox
 from jobqueue.settings import RetentionSettings
@@ -48,7 +48,7 @@ class ReapReport(msgspec.Struct, frozen=True):
 class Reaping:
     """Takes back what workers lost, makes due jobs runnable, removes what is too old."""
 
-    def __init__(self, channel: Channel, keys: Keys, retention: RetentionSettings) -> None:
+    def __init__(self, channel: Commands, keys: Keys, retention: RetentionSettings) -> None:
         self._channel = channel
         self._keys = keys
         self._retention = retention_argument(retention)

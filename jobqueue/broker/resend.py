@@ -16,14 +16,14 @@ longer than a client wants to wait for a 503."""
 _FIRST_DELAY = 0.05
 
 
-async def resend(send: Callable[[], Awaitable[T]], *, patience: float = PATIENCE) -> T:
+async def resend(send: Callable[[], Awaitable[T]], *, patience: float | None = None) -> T:
     """The first answer to `send`, tried again while Redis does not answer.
 
     Raises:
-        RedisUnavailable: no answer for `patience` seconds.
+        RedisUnavailable: no answer for `patience` seconds, by default `PATIENCE`.
     """
     loop = asyncio.get_running_loop()
-    end = loop.time() + patience
+    end = loop.time() + (PATIENCE if patience is None else patience)
     delay = _FIRST_DELAY
     while True:
         try:

@@ -6,7 +6,7 @@ from typing import Any
 import msgspec
 
 from jobqueue.broker import scripts
-from jobqueue.broker.channel import Channel
+from jobqueue.broker.commands import Commands
 from jobqueue.broker.keys import SCHEMA_VERSION, Keys
 from jobqueue.broker.resend import resend
 from jobqueue.broker.schedule_records import Record, decode_record
@@ -31,7 +31,7 @@ class Places(msgspec.Struct, frozen=True):
 class ScheduleStore:
     """Reads schedules, and changes them where nobody else has meanwhile."""
 
-    def __init__(self, channel: Channel, keys: Keys) -> None:
+    def __init__(self, channel: Commands, keys: Keys) -> None:
         self._channel = channel
         self._keys = keys
 

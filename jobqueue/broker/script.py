@@ -31,6 +31,10 @@ class ScriptCall:
         """The call for a server that does not have the script."""
         return ("EVAL", self.source.text, 1, self.meta, *self.arguments)
 
+    def in_cluster(self) -> "ScriptCall":
+        """The same call for a Redis Cluster."""
+        return ScriptCall(self.source.in_cluster, self.meta, self.arguments)
+
 
 class Script(Generic[P]):
     """A script that is called with the parameters of its stub, after the queue's meta key."""

@@ -6,12 +6,11 @@ import time
 from collections.abc import Awaitable, Callable
 
 from jobqueue.app.opening import EMBEDDED, open_broker
-from jobqueue.broker.address import parse_address
 from jobqueue.broker.broker import Broker, ServerInfo
-from jobqueue.broker.server_process import MINIMUM_VERSION
 from jobqueue.cli import show
 from jobqueue.cli.findings import Finding, warning
 from jobqueue.errors import JobqueueError
+from jobqueue.redis_url import Topology, mask
 from jobqueue.render.chromium import find_chromium
 from jobqueue.render.pool import RenderPool
 from jobqueue.settings import Settings
@@ -32,11 +31,11 @@ async def check_redis(settings: Settings) -> list[Finding]:
     """Connect to Redis and read how it is set up."""
     try:
         async with open_broker(settings) as broker:
-            info = await broker.server_info()
+            servers = await broker.servers()
             return [
-                _version(info, settings),
-                _eviction(info),
-                _persistence(info),
+                _server(servers, broker.topology, settings),
+                _eviction(servers, settings),
+                _persistence(servers),
                 await _reaper(broker),
             ]
     except JobqueueError as error:
@@ -44,39 +43,41 @@ async def check_redis(settings: Settings) -> list[Finding]:
         return [Finding("redis", ok=False, detail=str(error), fix=fix)]
 
 
-def _version(info: ServerInfo, settings: Settings) -> Finding:
-    embedded = settings.redis.url == EMBEDDED
+def _server(servers: list[ServerInfo], topology: Topology, settings: Settings) -> Finding:
     url = settings.redis.url
-    where = f"embedded in {settings.data_dir}" if embedded else parse_address(url).masked
-    what = f"{info.product.capitalize()} {info.version}, {where}"
-    if tuple(map(int, info.version.split(".")[:2])) >= MINIMUM_VERSION:
-        return Finding("redis", ok=True, detail=what)
-    return Finding("redis", ok=False, detail=f"{what}, is too old", fix="use 6.2 or newer")
+    where = f"embedded in {settings.data_dir}" if url == EMBEDDED else mask(url)
+    for server in servers:
+        problem = server.topology_problem(topology) or server.age_problem(topology)
+        if problem:
+            required = not settings.redis.allow_unsafe
+            return Finding("redis", ok=False, detail=f"{where}: {problem}", required=required)
+    count = f", {len(servers)} masters" if topology == "cluster" else ""
+    return Finding("redis", ok=True, detail=f"{servers[0].name}, {where}{count}")
 
 
-def _eviction(info: ServerInfo) -> Finding:
-    policy = info.maxmemory_policy
-    if policy == "noeviction":
-        return Finding(
-            "eviction", ok=True, detail="noeviction: a full Redis refuses, loses nothing"
-        )
+def _eviction(servers: list[ServerInfo], settings: Settings) -> Finding:
+    problem = next(filter(None, (server.eviction_problem() for server in servers)), None)
+    if problem is None:
+        detail = "noeviction: a full Redis refuses, loses nothing"
+        return Finding("eviction", ok=True, detail=detail)
     return Finding(
         "eviction",
         ok=False,
-        detail=f"{policy}: a full Redis would drop {'jobs' if 'allkeys' in policy else 'records'}",
-        required=policy.startswith("allkeys"),
+        detail=problem,
+        required=not settings.redis.allow_unsafe,
         fix="redis-cli CONFIG SET maxmemory-policy noeviction, and in redis.conf",
     )
 
 
-def _persistence(info: ServerInfo) -> Finding:
-    if info.appendonly:
+def _persistence(servers: list[ServerInfo]) -> Finding:
+    if all(server.appendonly for server in servers):
         return Finding("persistence", ok=True, detail="append-only file: jobs survive a restart")
-    return warning(
-        "persistence",
-        "no append-only file: a restart of Redis loses jobs",
-        "redis-cli CONFIG SET appendonly yes, and in redis.conf",
-    )
+    fix = "redis-cli CONFIG SET appendonly yes, and in redis.conf"
+    if any(server.is_forgetful for server in servers):
+        what = "neither append-only file nor snapshots: a restart of Redis loses all jobs"
+        return warning("persistence", what, fix)
+    what = "no append-only file: a restart of Redis loses the jobs since its last snapshot"
+    return warning("persistence", what, fix)
 
 
 async def _reaper(broker: Broker) -> Finding:

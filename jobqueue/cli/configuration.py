@@ -32,7 +32,11 @@ def settings_options(verb: Callable[..., Any]) -> Callable[..., Any]:
         type=click.Path(path_type=Path),
         help="TOML file of settings; otherwise config/jobqueue.toml, if there.",
     )
-    @click.option("--redis-url", metavar="URL", help="redis://, rediss://, unix:// or embedded:")
+    @click.option(
+        "--redis-url",
+        metavar="URL",
+        help="redis://, rediss://, unix://, redis+sentinel://, redis+cluster:// or embedded:",
+    )
     @click.option("--storage", metavar="URL", help="file:FOLDER or s3://bucket/prefix")
     @click.option("--data-dir", metavar="FOLDER", help="Home of embedded Redis and documents.")
     @functools.wraps(verb)

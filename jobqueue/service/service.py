@@ -15,6 +15,7 @@ import structlog
 from jobqueue.app import JobQueue
 from jobqueue.app.opening import open_broker
 from jobqueue.service.assembly import VERSION, Assembly, Parts
+from jobqueue.service.redis_check import check_redis
 from jobqueue.service.signals import stop_signals
 from jobqueue.settings import Settings
 from jobqueue.worker.supervisor import Supervisor
@@ -117,6 +118,7 @@ async def running_service(
     """
     async with AsyncExitStack() as stack:
         broker = await stack.enter_async_context(open_broker(settings))
+        await check_redis(broker, settings.redis)
         assembly = Assembly(stack, settings, broker, roles=roles, app=app, app_path=app_path)
         parts = await assembly.build(listens=listens, explicit_port=explicit_port)
         drain = settings.worker.drain

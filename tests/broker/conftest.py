@@ -9,7 +9,7 @@ import redis
 
 from jobqueue.broker.broker import Broker, Connections, Consumer
 from jobqueue.settings import RetentionSettings
-from tests.support.redis import RedisClient, redis_server
+from tests.support.redis import RedisClient, debug_options, redis_server, server_binary
 
 from .helpers import QUEUE, prefix_of
 from .invariants import violations
@@ -21,7 +21,7 @@ def redis_url() -> Iterator[str]:
     """A Redis of the broker's tests alone: they look at all of it, and empty it."""
     with (
         tempfile.TemporaryDirectory(prefix="jq-") as folder,
-        redis_server(Path(folder), "--enable-debug-command", "yes") as url,
+        redis_server(Path(folder), *debug_options(server_binary())) as url,
     ):
         yield url
 

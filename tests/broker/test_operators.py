@@ -34,8 +34,8 @@ async def test_a_running_job_is_told(broker: Broker, consumer: Consumer) -> None
     job = await claim_one(consumer)
     assert await broker.cancel(job_id) is CancelResult.REQUESTED
     renewer = broker.lease_renewer(lease=15)
-    renewal = renewer.renew([Lease(job.id, job.token)])
-    renewer.close()
+    renewal = await asyncio.to_thread(renewer.renew, [Lease(job.id, job.token)])
+    await asyncio.to_thread(renewer.close)
     assert renewal.cancelled == [job_id]
     read = await broker.get(job_id)
     assert read is not None

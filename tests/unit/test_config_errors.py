@@ -84,8 +84,15 @@ def test_wrong_file(tmp_path: Path, toml: str, message: str) -> None:
         ("REDIS_URL", "redis://h:123456", "must be like redis://host:6379/0"),
         ("REDIS_URL", "redis://h/name", "must be like redis://host:6379/0"),
         ("REDIS_URL", "unix://", "must name the socket"),
-        ("REDIS_URL", "redis+sentinel://h:1/m/0", "redis+sentinel:// is not supported yet"),
-        ("REDIS_URL", "redis+cluster://h:1", "redis+cluster:// is not supported yet"),
+        ("REDIS_URL", "redis+sentinel://h:1", "redis+sentinel://host:26379,host:26379/name/0"),
+        ("REDIS_URL", "redis+sentinel://h:1/jobs/x", "must be like redis+sentinel://"),
+        ("REDIS_URL", "redis+sentinel://h:1,:2/jobs", "number 2 of the list is not one"),
+        ("REDIS_URL", "redis+sentinel:///jobs", "must list its hosts as host:26379"),
+        ("REDIS_URL", "redis+cluster://", "must list its hosts as host:6379,host:6379"),
+        ("REDIS_URL", "redis+cluster://h:1,i:99999", "number 2 of the list is not one"),
+        ("REDIS_URL", "redis+cluster://h:1,", "number 2 of the list is not one"),
+        ("REDIS_URL", "redis+cluster://h:1/1", "must name no database but 0"),
+        ("REDIS_URL", "redis+cluster://:a/b@h:1", "percent-encoded"),
         ("JOBQUEUE_STORAGE__URL", "ftp://h", "must be file: (a folder) or s3://bucket/prefix"),
         ("JOBQUEUE_STORAGE__URL", "s3://", "must name a bucket"),
         ("JOBQUEUE_WORKER__QUEUES", "reports", "must be like reports=2,mail=50"),
@@ -118,6 +125,7 @@ def test_passwords_are_not_shown() -> None:
     said = refusal(REDIS_URL="redis+cluster://user:hunt/er@2@h:1")
     assert "hunt" not in said
     assert "***@h:1" in said
+    assert "hunt" not in refusal(REDIS_URL="redis+sentinel://h:0/jobs?sentinel_password=hunt")
 
 
 def test_unknown_argument() -> None:

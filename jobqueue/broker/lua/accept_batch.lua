@@ -5,6 +5,7 @@ local batch = ARGV[1]
 local total = ARGV[2]
 local version = ARGV[3]
 
+refuse_while_moving()
 local staged = key('batch:' .. batch)
 if redis.call('SISMEMBER', key('accepted'), batch) == 1 then return 1 end
 if redis.call('LLEN', staged) ~= 5 * total then return 0 end

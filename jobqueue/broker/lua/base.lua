@@ -76,6 +76,10 @@ local function room_left()
     - redis.call('ZCARD', key('scheduled')) - redis.call('ZCARD', key('blocked'))
 end
 
+-- Ends the script while its slot is being moved to another node: keys that are not here may be there,
+-- and a node refuses a command about such a key. `allow_oom` does this as well.
+local function refuse_while_moving() redis.call('EXISTS', key('nothing')) end
+
 local function refuse_version(stored, version)
   return redis.error_reply('SCHEMA this queue has layout ' .. stored .. ', this program writes '
     .. version .. ': run the same version everywhere')

@@ -6,6 +6,7 @@ local inbox = redis.call('LRANGE', key('inbox:' .. worker), 0, -1)
 local back = 0
 for _, id in ipairs(reversed(inbox)) do back = back + return_home(id) end
 local holder = string.match(redis.call('GET', key('alarm')) or '', '^%d+ (.*)$')
+allow_oom()
 redis.call('DEL', key('inbox:' .. worker), key('worker:' .. worker), key('last:' .. worker),
   key('quiet:' .. worker))
 redis.call('ZREM', key('workers'), worker)

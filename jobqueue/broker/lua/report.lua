@@ -25,8 +25,7 @@ end
 
 local function keep_progress(id, progress)
   redis.call('HSET', status_key(id), 'progress', integer(now) .. ' ' .. progress)
-  local channel = 'job_status:' .. queue .. '-' .. id
-  redis.call('PUBLISH', channel, string.sub(event_text(id, 'active', worker), 1, -2)
+  redis.call(PUBLISH, TO_ONE .. id, string.sub(event_text(id, 'active', worker), 1, -2)
     .. ',"progress":' .. progress .. '}')
 end
 

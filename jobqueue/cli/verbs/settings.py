@@ -15,8 +15,8 @@ from jobqueue.settings import Settings
 MASK = "**********"
 """What pydantic shows instead of a secret."""
 
-_SECRETS = re.compile(r"(?<=://)[^/]*(?=@)|(?<=[?&]password=)[^&]*")
-"""The login in a URL, and the password that redis-py accepts in its query."""
+_SECRETS = re.compile(r"(?<=://)[^/]*(?=@)|(?<=password=)[^&]*")
+"""The login in a URL, and the passwords that a Redis URL may have in its query."""
 
 
 @click.command(cls=Verb, example="jobqueue settings > config/jobqueue.toml")
