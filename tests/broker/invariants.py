@@ -52,7 +52,7 @@ def _running(queue: Snapshot) -> Iterator[str]:
             yield f"{ulid} is active without token, worker or deliveries"
         if state == "active" and "expires_at" in status:
             yield f"{ulid} has started and may still expire"
-        waits = state in {"scheduled", "blocked"}
+        waits = state in {"scheduled", "blocked"} and "crashes" not in status
         if waits and {"deliveries", "cancel", "progress"} & status.keys():
             yield f"{ulid} is {state} and keeps what belongs to a delivery"
 

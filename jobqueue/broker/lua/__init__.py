@@ -6,7 +6,8 @@ from functools import cached_property
 from importlib.resources import files
 
 _INCLUDE = re.compile(r"\A--!include ([a-z_ ]+)\n")
-_ARGUMENT = re.compile(r"^local ([a-z_]+) = (?:tonumber\()?ARGV\[(\d+)\]", re.MULTILINE)
+_MODULE = re.compile(r"^--!module ([A-Za-z_ ]+)\n", re.MULTILINE)
+_ARGUMENT = re.compile(r"^(?:local )?([a-z_]+) = (?:tonumber\()?ARGV\[(\d+)\]", re.MULTILINE)
 _REST = re.compile(r"^-- ARGV\[(\d+)\.\.\]: ([a-z_, ]+)$", re.MULTILINE)
 
 _FIRST_LINE = {False: "local CLUSTER = false", True: "local CLUSTER = true"}
@@ -26,10 +27,11 @@ class ScriptSource:
 
     def __init__(self, name: str, *, cluster: bool = False) -> None:
         source = _read(name)
-        include = _INCLUDE.match(source)
-        parts = include[1].split() if include else []
+        parts: list[str] = []
+        for part in ("base", *_included(source)):
+            _collect(part, parts)
         self.name = name
-        self.text = "\n".join([_FIRST_LINE[cluster], *map(_read, parts), source])
+        self.text = "\n".join([_FIRST_LINE[cluster], *map(_part, parts), source])
         self.sha = hashlib.sha1(self.text.encode(), usedforsecurity=False).hexdigest()
         numbered = [(int(number), argument) for argument, number in _ARGUMENT.findall(source)]
         self.parameters = tuple(argument for _, argument in sorted(numbered))
@@ -44,3 +46,27 @@ class ScriptSource:
 
 def _read(name: str) -> str:
     return files(__package__).joinpath(f"{name}.lua").read_text()
+
+
+def _included(source: str) -> list[str]:
+    include = _INCLUDE.match(source)
+    return include[1].split() if include else []
+
+
+def _collect(name: str, parts: list[str]) -> None:
+    """Append a part to `parts`, after those that it includes itself."""
+    if name in parts:
+        return
+    for other in _included(_read(name)):
+        _collect(other, parts)
+    parts.append(name)
+
+
+def _part(name: str) -> str:
+    """The text of a part; that of a module becomes a function which makes it when it is needed."""
+    source = _read(name)
+    module = _MODULE.search(source)
+    if module is None:
+        return source
+    exports = ", ".join(f"{export} = {export}" for export in module[1].split())
+    return f"local {name} = lazily(function()\n{source}\nreturn {{{exports}}}\nend)"

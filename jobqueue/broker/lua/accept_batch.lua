@@ -1,4 +1,3 @@
---!include base
 -- Accepts a staged batch of `total` jobs in one step. Returns 1, 0 when it is gone, and
 -- {room, size} where the queue has no room for it.
 local batch = ARGV[1]
@@ -13,7 +12,8 @@ if on.size then
   local room = room_left()
   if room < tonumber(total) then return {on.size - room, tonumber(on.size)} end
 end
-redis.call('HSET', meta, 'version', version, 'intake', 1)
+redis.call('HSET', meta, 'version', version)
+turn_on('intake')
 redis.call('PERSIST', staged)
 redis.call('SADD', key('accepted'), batch)
 redis.call('PEXPIRE', key('accepted'), 600000)

@@ -1,3 +1,5 @@
+--!include groups unique dependencies
+--!module admit changes bind
 -- Whether new jobs come in, and as what: reads and decides, writes nothing. Only jobs that ask for
 -- more than a place in a lane pass through here.
 --
@@ -12,6 +14,8 @@ local first_of = {} -- idempotency key -> {job, digest}: as read, then as decide
 local open_count = {} -- group -> open jobs, those of this call included
 
 local binding = false -- whether these jobs were accepted before, so that none may be refused any more
+
+local function bind() binding = true end
 
 local function change(action) changes[#changes + 1] = action end
 
@@ -40,7 +44,7 @@ local function name_first(entry, job)
   first_of[name] = {job = job, digest = digest}
   change(function()
     redis.call('SET', key('key:' .. name), job.id .. ' ' .. digest)
-    if job ~= entry then redis.call('PEXPIRE', key('key:' .. name), DAY) end
+    if job ~= entry then redis.call('PEXPIRE', key('key:' .. name), unique().DAY) end
   end)
 end
 
@@ -49,8 +53,8 @@ local holders = {} -- unique key -> {first = job, second = job}: as read, then a
 local function holders_now(entry)
   local held = holders[entry.x.u]
   if not held then
-    local ids = holders_of(entry)
-    held = {first = open_job(ids.first), second = open_job(ids.second)}
+    local ids = unique().holders_of(entry)
+    held = {first = unique().open_job(ids.first), second = unique().open_job(ids.second)}
     holders[entry.x.u] = held
   end
   return held
@@ -59,8 +63,8 @@ end
 local function hold(entry, held)
   held.first = entry
   change(function()
-    redis.call('SET', unique_key(entry), entry.id)
-    if entry.extras.ttl then redis.call('PEXPIRE', unique_key(entry), entry.extras.ttl) end
+    redis.call('SET', unique().unique_key(entry), entry.id)
+    if entry.extras.ttl then redis.call('PEXPIRE', unique().unique_key(entry), entry.extras.ttl) end
   end)
 end
 
@@ -114,7 +118,7 @@ local MODES = {
       held.second = entry
       entry.follows = true
       local names = held.first.id .. ' ' .. entry.id
-      change(function() redis.call('SET', unique_key(entry), names) end)
+      change(function() redis.call('SET', unique().unique_key(entry), names) end)
     end
   end,
 }
@@ -134,7 +138,7 @@ end
 
 local function over_size(entry)
   local group = entry.x.g
-  local size = limits_of(group).size
+  local size = groups().limits_of(group).size
   if not size then return nil end
   local open = open_count[group] or tonumber(redis.call('HGET', key('open'), group) or 0)
   open_count[group] = open
@@ -144,8 +148,9 @@ end
 local function without_parent(entry)
   local parents = entry.extras.parents
   if not parents then return nil end
-  entry.edges = edges_to(parents, new)
-  if entry.edges.missing and not binding then return '!parent ' .. full_id(entry.edges.missing) end
+  entry.edges = dependencies().edges_to(parents, new)
+  local missing = entry.edges.missing
+  if missing and not binding then return '!parent ' .. dependencies().full_id(missing) end
 end
 
 local function state_of(entry)

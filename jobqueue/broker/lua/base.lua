@@ -17,25 +17,46 @@ local function key(name) return prefix .. name end
 local function status_key(id) return prefix .. id .. ':status' end
 local function integer(number) return string.format('%d', number) end
 
--- What is on in this queue, read once a call: what is off costs no command. Fields without a
--- value are false.
-local FEATURES = {'version', 'intake', 'paused', 'gated', 'cap', 'rate', 'size', 'starvation',
-  'grouped', 'turn', 'group_cap', 'group_rate', 'group_size', 'own_limits', 'holds', 'releasing',
-  'parents', 'archive'}
-local on = {}
-for i, value in ipairs(redis.call('HMGET', meta, unpack(FEATURES))) do on[FEATURES[i]] = value end
+-- A part whose functions are made when it is first asked for: making those of all parts takes longer
+-- than a small script does.
+local function lazily(make)
+  local made
+  return function()
+    if not made then made = make() end
+    return made
+  end
+end
 
-local function turn_on(feature)
-  if on[feature] then return end
-  redis.call('HSET', meta, feature, 1)
-  on[feature] = '1'
+-- What is on in this queue, read once a call: what is off costs no command. `features` is there while
+-- any of the others is.
+local FEATURES = {'intake', 'paused', 'gated', 'cap', 'rate', 'size', 'starvation', 'grouped', 'turn',
+  'group_cap', 'group_rate', 'group_size', 'own_limits', 'holds', 'releasing', 'archive'}
+local on = {}
+local stored = redis.call('HMGET', meta, 'version', 'features')
+on.version = stored[1]
+if stored[2] then
+  for i, value in ipairs(redis.call('HMGET', meta, unpack(FEATURES))) do on[FEATURES[i]] = value end
+end
+
+local function turn_on(feature, value)
+  if on[feature] and not value then return end
+  redis.call('HSET', meta, feature, value or 1, 'features', 1)
+  on[feature] = value or '1'
 end
 
 local function turn_off(feature)
   if not on[feature] then return end
   redis.call('HDEL', meta, feature)
-  on[feature] = false
+  on[feature] = nil
+  for _, other in ipairs(FEATURES) do
+    if on[other] then return end
+  end
+  redis.call('HDEL', meta, 'features')
 end
+
+local retention -- 'state age_ms count ...' of the final states, in scripts that end jobs
+
+local NO_X = {} -- of a job that asked for nothing; never written
 
 -- The fields of a job's status by name, with what it was enqueued with (`x`) unpacked.
 -- One that never left `queued` may have none.
@@ -44,7 +65,7 @@ local function job_of(id, fields)
   local job = {id = id}
   for i = 1, #fields do job[fields[i]] = values[i] or nil end
   job.state = job.state or 'queued'
-  job.x = job.x and cmsgpack.unpack(job.x) or {}
+  job.x = job.x and cmsgpack.unpack(job.x) or NO_X
   return job
 end
 

@@ -1,4 +1,3 @@
---!include base
 -- Says that a worker lives, and what it does. Answers 1 when an operator wants it quiet, else 0.
 local worker = ARGV[1]
 local info = ARGV[2]

@@ -1,11 +1,13 @@
+--!include unique unstarted
+--!module read_for_cancel cancel_job
 -- The one way to cancel a job, at the same cost whatever the backlog: a lane entry stays behind
 -- as a hint that is dropped when met.
 
 -- The job as it is, nil where there is none: for the part of a script that only reads.
 local function read_for_cancel(id)
   if first_letter(id) == '' then return nil end
-  local job = job_of(id, UNSTARTED)
-  foresee_end(job)
+  local job = job_of(id, unstarted().UNSTARTED)
+  if job.x.u then unique().foresee_end(job) end
   return job
 end
 
@@ -19,6 +21,6 @@ local function cancel_job(job, reason, control)
     redis.call('PUBLISH', control, queue .. '-' .. job.id)
     return 'requested'
   end
-  end_unstarted(job, 'cancelled', reason)
+  unstarted().end_unstarted(job, 'cancelled', reason)
   return 'cancelled'
 end

@@ -1,4 +1,4 @@
---!include base events gate groups runnable unique finish unstarted outbox dependencies admission intake promote streams selection
+--!include events gate groups rates runnable unique unstarted dependencies intake promote streams selection
 -- Hands up to `slots` jobs to a worker: first what is in its inbox, then the handoff, then the
 -- lanes by priority. With 0 slots the inbox goes back. The same nonce gets the same answer.
 --
@@ -8,7 +8,7 @@ local worker = ARGV[1]
 local nonce = ARGV[2]
 local slots = tonumber(ARGV[3])
 local lease_ms = tonumber(ARGV[4])
-local retention = ARGV[5]
+retention = ARGV[5]
 local version = ARGV[6]
 
 local ALARM_MS = 3000 -- an alarm whose holder has not claimed for so long is anybody's
@@ -19,6 +19,7 @@ local last_key = key('last:' .. worker)
 local jobs = {} -- what this call answers
 local taken = {} -- ids
 local more = false
+local ends = false -- whether jobs may have ended in this call
 
 local function add_job(id, spec, job, deliveries)
   jobs[#jobs + 1] = id
@@ -44,7 +45,7 @@ local function room_of_queue()
   local room = slots
   if room == 0 or gate_opens() then return 0 end
   if on.cap then room = math.min(room, on.cap - redis.call('ZCARD', key('leases'))) end
-  if on.rate then room = rate_room(on.rate, key('starts'), room) end
+  if on.rate then room = rates().room(on.rate, key('starts'), room) end
   return room
 end
 
@@ -57,7 +58,7 @@ local function start(candidate)
     redis.call('HDEL', status_key(id), 'expires_at')
     redis.call('ZREM', key('expiring'), id)
   end
-  if job.holders and job.holders.first == id then redis.call('DEL', unique_key(job)) end
+  if job.holders and job.holders.first == id then redis.call('DEL', unique().unique_key(job)) end
   add_job(id, candidate.spec, job, deliveries)
   taken[#taken + 1] = id
   event(id, 'active', worker)
@@ -75,20 +76,25 @@ local function write_leases()
   redis.call('HINCRBY', meta, 'queued', -#taken)
 end
 
--- Counts what started against the limits of its group and of the queue.
-local function spend(started)
+-- Counts what started against the limits of its group.
+local function spend_groups(started)
   for group, number in pairs(started) do
-    local rate = limits_of(group).rate
-    count('running', group, number)
-    if rate then note_starts(rate, starts_key(group), number) end
-    if on.grouped then place(group) end
+    local rate = groups().limits_of(group).rate
+    groups().count('running', group, number)
+    if rate then rates().note(rate, groups().starts_key(group), number) end
+    if on.grouped then groups().place(group) end
   end
   for _, turn in ipairs(turns) do
-    if turn.taken > 0 then take_turn(turn.group, turn.score, turn.taken) end
-    place(turn.group)
+    if turn.taken > 0 then groups().take_turn(turn.group, turn.score, turn.taken) end
+    groups().place(turn.group)
   end
-  local opens = on.rate and #taken > 0 and note_starts(on.rate, key('starts'), #taken)
-  if opens then close_gate(opens - now) end
+end
+
+-- Counts it against the rate of the queue.
+local function spend_rate()
+  if not on.rate or #taken == 0 then return end
+  local opens = rates().note(on.rate, key('starts'), #taken)
+  if opens then rates().close_gate(opens - now) end
 end
 
 -- Starts what may, in order; the rest goes back. Answers how many went back.
@@ -96,7 +102,7 @@ local function start_all(candidates, room)
   local back, rooms, started = 0, {}, {}
   for _, candidate in ipairs(candidates) do
     local group = candidate.group
-    if group ~= '' and not rooms[group] then rooms[group] = group_room(group, slots) end
+    if group ~= '' and not rooms[group] then rooms[group] = groups().room(group, slots) end
     if room > 0 and (group == '' or rooms[group] > 0) then
       room = room - 1
       start(candidate)
@@ -109,7 +115,8 @@ local function start_all(candidates, room)
       ready(candidate.id, candidate.lane, true, candidate.group)
     end
   end
-  spend(started)
+  if next(started) or turns[1] then spend_groups(started) end
+  spend_rate()
   return back
 end
 
@@ -130,18 +137,18 @@ local function take()
   if #inbox > 0 then redis.call('DEL', inbox_key) end
   if #handoff > 0 then redis.call('DEL', key('handoff')) end
   pop_used()
-  for _, job in ipairs(expired) do end_unstarted(job, 'cancelled', 'expired') end
+  for _, job in ipairs(expired) do unstarted().end_unstarted(job, 'cancelled', 'expired') end
   local back = start_all(candidates, room)
   write_leases()
-  finish_all()
+  if ends or expired[1] then finishing().finish_all() end
   make_runnable(back)
-  close_ring()
+  if on.grouped then groups().close_ring() end
   refill()
 end
 
 -- When this queue next has something to start by time alone: {time, id of a scheduled job}.
 local function next_time()
-  local first = redis.call('ZRANGE', key('scheduled'), 0, 0, 'WITHSCORES')
+  local first = first_due()
   local due, id = tonumber(first[2]), first[1]
   local opens = gate_opens()
   if opens == math.huge then return nil end
@@ -176,13 +183,13 @@ if last and string.sub(last, 1, 32) == nonce then
   return {now, 1, -1, unpack(jobs)}
 end
 allow_oom()
-read_retention(retention)
 local promoted = 0
 if slots > 0 then
-  if on.intake then move_intake(100) end
-  if on.releasing then release_dependents(100) end
+  ends = on.intake or on.releasing
+  if on.intake then intake().move(100) end
+  if on.releasing then dependencies().release(100) end
   promoted = promote(math.max(slots, 50))
-  reopen_groups(100)
+  if on.grouped then groups().reopen(100) end
   make_runnable()
 end
 take()

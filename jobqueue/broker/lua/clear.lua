@@ -1,16 +1,16 @@
---!include base events gate groups runnable unique finish unstarted
+--!include events runnable unique unstarted finishing groups
 -- Empties one state in steps of up to `limit`: what has ended is forgotten, what waits is cancelled
 -- with `reason`. Answers how many jobs it took, or -1 where none are left.
 local state = ARGV[1]
 local limit = tonumber(ARGV[2])
 local reason = ARGV[3]
-local retention = ARGV[4]
+retention = ARGV[4]
 
 local function forget_oldest()
   local popped = redis.call('ZPOPMIN', key(state), limit)
   local ids = {}
   for i = 1, #popped, 2 do ids[#ids + 1] = popped[i] end
-  forget(forgettable(state, ids))
+  finishing().forget(finishing().forgettable(state, ids))
   return ids
 end
 
@@ -37,21 +37,20 @@ local function cancel_next()
   end
   local jobs, met = {}, {}
   for i = 1, #ids do
-    local job = first_letter(ids[i]) ~= '' and job_of(ids[i], UNSTARTED)
+    local job = first_letter(ids[i]) ~= '' and job_of(ids[i], unstarted().UNSTARTED)
     if job and job.state == state and not met[ids[i]] then
-      foresee_end(job)
+      if job.x.u then unique().foresee_end(job) end
       jobs[#jobs + 1] = job
       met[ids[i]] = true
     end
   end
   if target and #ids > 0 then redis.call('RPOP', target, #ids) end
-  for _, job in ipairs(jobs) do end_unstarted(job, 'cancelled', reason) end
-  if group and on.grouped then place(group) end
+  for _, job in ipairs(jobs) do unstarted().end_unstarted(job, 'cancelled', reason) end
+  if group and on.grouped then groups().place(group) end
   return ids, #jobs
 end
 
 allow_oom()
-read_retention(retention)
 local ids, number
 if FINAL[state] then
   ids = forget_oldest()
@@ -59,9 +58,9 @@ if FINAL[state] then
 else
   ids, number = cancel_next()
 end
-finish_all()
+finishing().finish_all()
 make_runnable()
-close_ring()
+if on.grouped then groups().close_ring() end
 refill()
 publish_events()
 return #ids == 0 and -1 or number

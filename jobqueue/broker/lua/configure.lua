@@ -1,12 +1,11 @@
---!include base gate groups runnable
+--!include runnable
 -- Sets limits of a queue; one with an empty value is lifted. Groups take them up by `place_groups`.
 -- ARGV[1..]: field, value
 
 allow_oom()
 for i = 1, #ARGV, 2 do
   local field, value = ARGV[i], ARGV[i + 1]
-  if value == '' then redis.call('HDEL', meta, field) else redis.call('HSET', meta, field, value) end
-  on[field] = value ~= '' and value
+  if value == '' then turn_off(field) else turn_on(field, value) end
 end
 if not on.rate and on.gated and redis.call('DEL', key('starts')) == 1 then
   redis.call('DEL', key('gate'))

@@ -1,3 +1,5 @@
+--!include outbox finishing unique
+--!module edges_to write_edges end_blocked child_of tell release result_of is_local full_id
 -- Jobs that wait for others. A blocked child has `<id>:waits` (parent -> policy) and gets what its
 -- parents made in `<id>:inputs` (parent -> state and result); an open parent has `<id>:dependents`.
 -- A job of another queue is written with its full id, and hears by way of the outbox.
@@ -25,7 +27,7 @@ local function end_blocked(job, state, parent, parent_state)
   redis.call('HSET', status_key(job.id), 'state', state, 'finished_at', now, 'reason', 'parent_failed')
   redis.call('SET', prefix .. job.id .. ':error',
     string.format(FAILED_PARENT, parent_state, full_id(parent)))
-  finish(job, state)
+  finishing().finish(job, state)
   event(job.id, state)
 end
 
@@ -78,7 +80,7 @@ local function child_of(id)
   local job = job_of(id, CHILD)
   job.letter = first_letter(id)
   job.left = redis.call('HLEN', prefix .. id .. ':waits')
-  job.follows = job.x.u and holders_of(job).second == id
+  job.follows = job.x.u and unique().holders_of(job).second == id
   return job
 end
 
@@ -101,7 +103,7 @@ local function tell(child, parent, policy, state, result)
   end
   if child.left == 0 and not child.follows then
     child.state = 'queued'
-    unblock(child)
+    finishing().unblock(child)
   end
 end
 
@@ -133,8 +135,7 @@ local function dependents_to_tell(limit)
 end
 
 -- Tells up to `limit` dependents of jobs that have ended. Answers whether any are left.
-local function release_dependents(limit)
-  if not on.releasing then return false end
+local function release(limit)
   for _, parent in ipairs(dependents_to_tell(limit)) do
     for _, edge in ipairs(parent.edges) do
       local id, child, policy = edge[1], edge[2], edge[3]

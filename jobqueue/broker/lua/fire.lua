@@ -1,4 +1,4 @@
---!include base events gate groups runnable unique finish unstarted outbox dependencies cancelling admission intake schedules
+--!include events runnable finishing cancelling intake schedules
 -- Does what a schedule says at a slot that is due, and goes on to the next: once, however many
 -- call. Without a job the slot passes. Answers fired, replaced (fired, and the job before it is
 -- cancelled), skipped (the job before it has not ended), passed, or changed (nothing was done:
@@ -14,22 +14,21 @@ local extras = ARGV[8]
 local overlap = ARGV[9]
 local limit = ARGV[10]
 local control = ARGV[11]
-local retention = ARGV[12]
+retention = ARGV[12]
 
 local standing = redis.call('HMGET', standing_key(name), 'digest', 'last_job', 'fired')
 local due = redis.call('ZSCORE', due_key, name) -- there only where the schedule is active
 if standing[1] ~= digest or due ~= slot or tonumber(slot) > now then return 'changed' end
-local before = standing[2] and read_for_cancel(standing[2])
+local before = standing[2] and cancelling().read_for_cancel(standing[2])
 local ended = not before or FINAL[before.state] or false
 local fires = job ~= '' and (ended or overlap ~= 'skip')
 
 -- first what may be refused, by a full Redis or by a slot that moves: then nothing has changed
-read_retention(retention)
-if fires then accept_all({job, spec, '0', run_at, extras}, 'staged') end
+if fires then intake().accept_all({job, spec, '0', run_at, extras}, 'staged') end
 local cancelled
 if fires and not ended and overlap == 'replace' then
-  cancelled = cancel_job(before, 'replaced', control)
-  finish_all()
+  cancelled = cancelling().cancel_job(before, 'replaced', control)
+  finishing().finish_all()
   make_runnable()
 end
 local fired = tonumber(standing[3] or 0) + (fires and 1 or 0)

@@ -1,15 +1,9 @@
+--!include lanes rates
+--!module limits_of room place take_turn reopen close_ring count starts_key
 -- Groups of jobs (a tenant's, or those of one limit key) share the workers in turn. A group has
 -- lanes of its own; while it has jobs it is listed in `groups`, and has a place in `ring` when one may
 -- start, and in `waiting` until one may. Jobs without a group are the group '', which has no limits
 -- but the queue's.
-
-local LANE_KEYS = {}
-for _, lane in ipairs(LANES) do LANE_KEYS[lane] = key(lane) end
-
-local function lane_key(group, lane)
-  if group == '' then return LANE_KEYS[lane] end
-  return prefix .. 'group:' .. group .. ':' .. lane
-end
 
 local function starts_key(group) return prefix .. 'group:' .. group .. ':starts' end
 
@@ -32,7 +26,7 @@ local function limits_of(group)
 end
 
 -- How many of `wanted` jobs of a group may start now, and when the next may if none.
-local function group_room(group, wanted)
+local function room(group, wanted)
   if group == '' then return wanted end
   local limits = limits_of(group)
   if limits.paused then return 0, math.huge end
@@ -43,7 +37,7 @@ local function group_room(group, wanted)
     wanted = math.min(wanted, limits.cap - running)
     if wanted <= 0 then return 0, math.huge end
   end
-  if limits.rate then return rate_room(limits.rate, starts_key(group), wanted) end
+  if limits.rate then return rates().room(limits.rate, starts_key(group), wanted) end
   return wanted
 end
 
@@ -55,15 +49,15 @@ end
 -- Puts a group where it belongs now: in the ring, among the waiting, or nowhere. A group that
 -- comes back takes its turn next, and has saved up nothing.
 local function place(group)
-  local room, opens = 0, nil
+  local free, opens = 0, nil
   local jobs = has_jobs(group)
   if jobs then
-    room, opens = group_room(group, 1)
+    free, opens = room(group, 1)
     redis.call('ZADD', key('groups'), 0, group)
   else
     redis.call('ZREM', key('groups'), group)
   end
-  if room > 0 then
+  if free > 0 then
     redis.call('ZADD', key('ring'), 'NX', on.turn or 0, group)
     redis.call('ZREM', key('waiting'), group)
     return
@@ -79,13 +73,11 @@ end
 -- Charges a group in the ring for `taken` jobs.
 local function take_turn(group, score, taken)
   redis.call('ZADD', key('ring'), 'XX', score + taken / limits_of(group).weight, group)
-  redis.call('HSET', meta, 'turn', score)
-  on.turn = score
+  turn_on('turn', score)
 end
 
 -- Puts groups whose time has come back into the ring, at most `limit`.
-local function reopen_groups(limit)
-  if not on.grouped then return end
+local function reopen(limit)
   local open = redis.call('ZRANGE', key('waiting'), '-inf', now, 'BYSCORE', 'LIMIT', 0, limit)
   for _, group in ipairs(open) do
     if on.holds then redis.call('HDEL', key('held'), group) end
@@ -96,7 +88,7 @@ end
 
 -- Forgets that there were groups once none has jobs, so that the others pay nothing for them.
 local function close_ring()
-  if not on.grouped or redis.call('EXISTS', key('waiting')) == 1 then return end
+  if redis.call('EXISTS', key('waiting')) == 1 then return end
   local left = redis.call('ZRANGE', key('ring'), 0, 1)
   if #left == 0 or (#left == 1 and left[1] == '') then
     redis.call('DEL', key('ring'), key('groups'))
@@ -107,7 +99,7 @@ end
 
 -- Counts the running (`running`) or the open (`open`) jobs of a group.
 local function count(name, group, by)
-  if group and redis.call('HINCRBY', key(name), group, by) <= 0 then
+  if redis.call('HINCRBY', key(name), group, by) <= 0 then
     redis.call('HDEL', key(name), group)
   end
 end

@@ -1,3 +1,5 @@
+--!include events runnable groups dependencies finishing admission
+--!module accept_all move
 -- How new jobs enter: directly, or from a batch that was staged because it is large.
 -- A batch is a flat list of (id, spec, delay, run_at, extras), oldest at the left; `extras` is '' for
 -- a job that asks for nothing else.
@@ -10,51 +12,49 @@ local function known(jobs)
   return redis.call('MGET', unpack(keys))
 end
 
--- When the next scheduled job is due; asked only where one of `jobs` may be delayed.
-local function next_due(jobs)
-  for i = 1, #jobs, PARTS_OF_JOB do
-    if jobs[i + 2] ~= '0' or jobs[i + 3] ~= '0' or jobs[i + 4] ~= '' then
-      return redis.call('ZRANGE', key('scheduled'), 0, 0, 'WITHSCORES')[2]
-    end
-  end
+-- Whether a job asks for nothing but a place in its lane, now.
+local function is_plain(jobs, i)
+  return jobs[i + 4] == '' and jobs[i + 2] == '0' and jobs[i + 3] == '0'
 end
 
 local function entry_of(jobs, i)
   local extras = jobs[i + 4] ~= '' and cmsgpack.unpack(jobs[i + 4]) or nil
-  return {
+  local entry = {
     id = jobs[i],
     spec = jobs[i + 1],
     at = math.max(now + tonumber(jobs[i + 2]), tonumber(jobs[i + 3])),
     letter = string.sub(jobs[i + 1], 1, 1),
     extras = extras,
-    x = extras and extras.x or {},
+    x = extras and extras.x or NO_X,
   }
+  if not extras then entry.state = entry.at > now and 'scheduled' or 'queued' end
+  return entry
 end
 
--- Decides on all jobs before anything is written. Answers the entries that come in, the answers, and
--- whether one is refused.
-local function decide(jobs, existing)
-  local room = on.size and not binding and room_left()
-  local entries, answers, refused = {}, {}, false
+-- Decides on all jobs before anything is written. Answers the jobs that come in (an entry, or for a
+-- plain one just where it is in `jobs`), the answers, and whether one is refused.
+local function decide(jobs, existing, room)
+  local coming, answers, refused = {}, {}, false
   for i = 1, #jobs, PARTS_OF_JOB do
     local index = (i + 4) / PARTS_OF_JOB
+    local answer
     if existing[index] then
-      answers[index] = redis.call('HGET', status_key(jobs[i]), 'state') or 'queued'
+      answer = redis.call('HGET', status_key(jobs[i]), 'state') or 'queued'
+    elseif room and #coming >= room then
+      answer = '!full ' .. integer(on.size - room) .. ' ' .. on.size
+      refused = true
+    elseif is_plain(jobs, i) then
+      answer = 'queued'
+      coming[#coming + 1] = i
     else
       local entry = entry_of(jobs, i)
-      if room and #entries >= room then
-        answers[index] = '!full ' .. integer(on.size - room) .. ' ' .. on.size
-      elseif entry.extras then
-        answers[index] = admit(entry)
-      else
-        entry.state = entry.at > now and 'scheduled' or 'queued'
-        answers[index] = entry.state
-      end
-      if entry.state then entries[#entries + 1] = entry end
-      refused = refused or string.sub(answers[index], 1, 1) == '!'
+      answer = entry.state or admission().admit(entry)
+      if entry.state then coming[#coming + 1] = entry end
+      refused = refused or string.sub(answer, 1, 1) == '!'
     end
+    answers[index] = answer
   end
-  return entries, answers, refused
+  return coming, answers, refused
 end
 
 -- Writes what an entry has beyond its spec and its place.
@@ -62,7 +62,7 @@ local function write_extras(entry)
   local status, x = {}, entry.x
   if next(x) then
     status = {'x', cmsgpack.pack(x)}
-    if x.g then count('open', x.g, 1) end
+    if x.g then groups().count('open', x.g, 1) end
   end
   local expires_in = entry.extras.expires_in
   if expires_in then
@@ -71,7 +71,7 @@ local function write_extras(entry)
     redis.call('ZADD', key('expiring'), now + expires_in, entry.id)
   end
   if #status > 0 then redis.call('HSET', status_key(entry.id), unpack(status)) end
-  if entry.edges then write_edges(entry.id, entry.edges) end
+  if entry.edges then dependencies().write_edges(entry.id, entry.edges) end
 end
 
 -- Puts an entry where its state says.
@@ -88,41 +88,58 @@ local function write_place(entry, due)
     redis.call('HSET', status_key(id), 'state', 'blocked', 'run_at', integer(entry.at))
     redis.call('ZADD', key('blocked'), now, id)
   else
-    end_blocked(entry, state, entry.edges.parent, entry.edges.parent_state)
+    dependencies().end_blocked(entry, state, entry.edges.parent, entry.edges.parent_state)
     return
   end
   event(id, state)
 end
 
-local function write(entries)
-  local specs, due = {}, {}
-  for _, entry in ipairs(entries) do
-    specs[#specs + 1] = prefix .. entry.id
-    specs[#specs + 1] = entry.spec
+local function write_specs(jobs, coming)
+  local specs = {}
+  for _, job in ipairs(coming) do
+    local plain = type(job) == 'number'
+    specs[#specs + 1] = prefix .. (plain and jobs[job] or job.id)
+    specs[#specs + 1] = plain and jobs[job + 1] or job.spec
   end
   for first = 1, #specs, 1000 do
     redis.call('MSET', unpack(specs, first, math.min(first + 999, #specs)))
   end
-  for _, action in ipairs(changes) do action() end
-  for _, entry in ipairs(entries) do
-    if entry.extras then write_extras(entry) end
-    write_place(entry, due)
+end
+
+local function write(jobs, coming, asking)
+  write_specs(jobs, coming)
+  if asking then
+    for _, action in ipairs(admission().changes) do action() end
+  end
+  local due = {}
+  for _, job in ipairs(coming) do
+    if type(job) == 'number' then
+      ready(jobs[job], LANE_OF[string.sub(jobs[job + 1], 1, 1)])
+      event(jobs[job], 'queued')
+    else
+      if job.extras then write_extras(job) end
+      write_place(job, due)
+    end
   end
   if #due > 0 then many('ZADD', key('scheduled'), due) end
-  finish_all()
+  if asking then finishing().finish_all() end
   make_runnable()
 end
 
 -- Accepts `jobs`. Answers what `admission` says of each. `mode`: each for itself, all or none of them
 -- (atomic), none at all (check), or all of them whatever has changed (staged).
 local function accept_all(jobs, mode)
-  local existing, due_before = known(jobs), next_due(jobs)
-  binding = mode == 'staged'
-  local entries, answers, refused = decide(jobs, existing)
+  local existing, due_before, asking = known(jobs), nil, false
+  for i = 1, #jobs, PARTS_OF_JOB do
+    asking = asking or jobs[i + 4] ~= ''
+    due_before = due_before or not is_plain(jobs, i) and first_due()
+  end
+  if asking and mode == 'staged' then admission().bind() end
+  local room = on.size and mode ~= 'staged' and room_left()
+  local coming, answers, refused = decide(jobs, existing, room)
   if mode == 'check' or (mode == 'atomic' and refused) then return answers end
-  write(entries)
-  local first = next_due(jobs) and redis.call('ZRANGE', key('scheduled'), 0, 0, 'WITHSCORES') or {}
-  if first[2] and first[2] ~= due_before then wake_for(first[1]) end
+  write(jobs, coming, asking)
+  if due_before then wake_for_first(due_before) end
   return answers
 end
 
@@ -142,7 +159,7 @@ local function note_answers(batch, jobs, answers)
 end
 
 -- Moves up to `limit` jobs of the oldest accepted batch. Answers whether any are left.
-local function move_intake(limit)
+local function move(limit)
   local batch = redis.call('LINDEX', key('intake'), -1)
   local staged = batch and key('batch:' .. batch)
   local jobs = batch and redis.call('LRANGE', staged, 0, PARTS_OF_JOB * limit - 1) or {}

@@ -1,4 +1,3 @@
---!include base
 -- Signs a worker on, so that the reaper looks into its inbox. Refuses a queue of another layout.
 local worker = ARGV[1]
 local version = ARGV[2]

@@ -1,4 +1,4 @@
---!include base gate groups runnable
+--!include runnable
 -- Signs a worker off: what was delivered to it and not started goes back, first in its lane.
 local worker = ARGV[1]
 

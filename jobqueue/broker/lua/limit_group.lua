@@ -1,4 +1,4 @@
---!include base gate groups runnable
+--!include runnable
 -- Sets the limits of one group: a packed map of what differs from the queue's, '' for nothing.
 local group = ARGV[1]
 local limits = ARGV[2]
@@ -13,7 +13,7 @@ else
 end
 if on.grouped then
   empty_handoff()
-  place(group)
+  groups().place(group)
 end
 refill()
 return 1

@@ -1,4 +1,3 @@
---!include base
 -- One page of the running jobs, by ZSCAN: each that runs during the whole listing is found.
 -- Answers {next cursor, id, ...}.
 local cursor = ARGV[1]

@@ -1,4 +1,4 @@
---!include base gate groups
+--!include lanes
 -- One page of the queued jobs, group after group in the order in which each group's start. The
 -- position is a lane (0: the handoff and inboxes, then 1 to 4), its group ('': jobs without one) and
 -- how many of its entries, counted from the next to start, were looked at; `last` is the last of

@@ -1,4 +1,3 @@
---!include base
 -- One page of a state that is kept by time: ids and scores after the position (score, id), in
 -- the direction given. Answers {id, score, ...}.
 local state = ARGV[1]

@@ -1,20 +1,19 @@
---!include base events gate groups runnable unique finish unstarted outbox
+--!include unique unstarted finishing outbox groups
 -- Sends a job that waits to another queue, under `target`, the full id that it has there, and leaves
 -- where it went. Answers moved, its state where that does not allow it, bound (jobs or a unique key
 -- depend on its place) or not_found.
 local job = ARGV[1]
 local target = ARGV[2]
 local keep_ms = ARGV[3]
-local retention = ARGV[4]
+retention = ARGV[4]
 
 local spec = redis.call('GET', prefix .. job)
-local found = spec and job_of(job, UNSTARTED)
+local found = spec and job_of(job, unstarted().UNSTARTED)
 if not found then return redis.call('EXISTS', key('moved:' .. job)) == 1 and 'moved' or 'not_found' end
 if found.state ~= 'queued' and found.state ~= 'scheduled' then return found.state end
 if found.dependents or found.x.u then return 'bound' end
 allow_oom()
-read_retention(retention)
-leave_place(found)
+unstarted().leave_place(found)
 local x = {g = found.x.g, r = found.x.r}
 send(target, {
   op = 'enqueue',
@@ -25,9 +24,9 @@ send(target, {
     expires_in = found.expires_at and math.max(found.expires_at - now, 0) or nil,
   }),
 })
-if found.x.g then count('open', found.x.g, -1) end
-if found.x.k then keep_key(found, 'moved', tonumber(keep_ms)) end
+if found.x.g then groups().count('open', found.x.g, -1) end
+if found.x.k then unique().keep_key(found, 'moved', tonumber(keep_ms)) end
 if found.expires_at then redis.call('ZREM', key('expiring'), job) end
-forget({job})
+finishing().forget({job})
 redis.call('SET', key('moved:' .. job), target, 'PX', keep_ms)
 return 'moved'

@@ -1,4 +1,3 @@
---!include base
 -- Removes messages that have arrived.
 -- ARGV[1..]: message
 

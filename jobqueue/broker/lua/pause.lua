@@ -1,9 +1,9 @@
---!include base events gate groups runnable
+--!include events runnable
 -- Closes a queue for all workers, or opens it again; what runs goes on. Answers 1 where that changed
 -- anything.
 local paused = ARGV[1]
 
-if (paused == '1') == (on.paused ~= false) then return 0 end
+if (paused == '1') == (on.paused and true or false) then return 0 end
 allow_oom()
 if paused == '1' then
   turn_on('paused')

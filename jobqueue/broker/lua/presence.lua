@@ -1,4 +1,3 @@
---!include base
 -- The workers of a queue that beat lately, the latest first, at most `limit`: their own words.
 local limit = ARGV[1]
 

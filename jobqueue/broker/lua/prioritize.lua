@@ -1,10 +1,10 @@
---!include base events gate groups runnable unstarted
+--!include events runnable unstarted
 -- Moves a job that has not started to another lane. Answers its state, or not_found.
 local job = ARGV[1]
 local lane = ARGV[2]
 
 local letter = first_letter(job)
-local found = letter ~= '' and job_of(job, UNSTARTED)
+local found = letter ~= '' and job_of(job, unstarted().UNSTARTED)
 if not found then return 'not_found' end
 if found.state == 'active' or FINAL[found.state] then return found.state end
 allow_oom()

@@ -1,3 +1,4 @@
+--!include events runnable
 -- Moves due scheduled jobs into their lanes; at most `limit`. Returns how many were found.
 -- They become runnable with the caller's `make_runnable`.
 

@@ -1,12 +1,12 @@
---!include base events gate groups runnable unstarted
+--!include events runnable unstarted
 -- Lets a scheduled job start now. Answers queued, its other state, or not_found.
 local job = ARGV[1]
 
-local found = first_letter(job) ~= '' and job_of(job, UNSTARTED)
+local found = first_letter(job) ~= '' and job_of(job, unstarted().UNSTARTED)
 if not found then return 'not_found' end
 if found.state ~= 'scheduled' then return found.state end
 allow_oom()
-leave_place(found)
+unstarted().leave_place(found)
 redis.call('HSET', status_key(job), 'state', 'queued', 'run_at', now)
 ready(job, lane_of(found, first_letter(job)), false, found.x.g)
 make_runnable()

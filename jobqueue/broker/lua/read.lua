@@ -1,4 +1,3 @@
---!include base
 -- Everything about up to 100 jobs: {spec, status fields, result, error} each, false where unknown.
 -- ARGV[1..]: id
 

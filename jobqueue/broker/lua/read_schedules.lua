@@ -1,4 +1,4 @@
---!include base schedules
+--!include schedules
 -- Reads up to 100 schedules by name. Answers {now, record or false, ...}.
 -- ARGV[1..]: name
 

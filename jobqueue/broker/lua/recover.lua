@@ -1,4 +1,4 @@
---!include base events gate groups runnable unique finish verdicts
+--!include verdicts deliveries
 -- Takes running jobs back from workers that stopped renewing, at most `limit` a call. A job that
 -- was taken back `max_crashes` times in a row is dead: it kills its workers.
 --
@@ -7,7 +7,7 @@
 local lease_ms = tonumber(ARGV[1])
 local limit = ARGV[2]
 local max_crashes = tonumber(ARGV[3])
-local retention = ARGV[4]
+retention = ARGV[4]
 local gap_ms = tonumber(ARGV[5])
 
 local FIELDS = {'state', 'lane', 'x', 'crashes', 'cancel', 'worker', 'dependents'}
@@ -29,11 +29,10 @@ local ids = redis.call('ZRANGE', key('leases'), '-inf', now, 'BYSCORE', 'LIMIT',
 local jobs = {}
 for i = 1, #ids do
   jobs[i] = job_of(ids[i], FIELDS)
-  foresee_end(jobs[i])
+  if jobs[i].x.u then unique().foresee_end(jobs[i]) end
 end
 redis.call('HSET', meta, 'reaped_at', now)
 redis.call('HDEL', meta, 'grace_until')
-read_retention(retention)
 
 local back, dead, cancelled = {}, {}, {}
 
@@ -51,8 +50,8 @@ local function take_back(job)
     end_run(job, 'dead', job.worker, MESSAGE, 'reason', 'crashed')
     dead[#dead + 1] = job.id
   else
-    note_attempt(job, 'crashed', job.worker)
-    requeue(job, job.lane, job.worker)
+    deliveries().note_attempt(job, 'crashed', job.worker)
+    deliveries().requeue(job, job.lane, job.worker)
     back[#back + 1] = job.id
   end
 end
@@ -61,7 +60,7 @@ for _, job in ipairs(jobs) do
   if job.state == 'active' then take_back(job) else released[#released + 1] = job.id end
 end
 release_all()
-finish_all()
+finishing().finish_all()
 make_runnable()
 if #released > 0 then refill() end
 publish_events()

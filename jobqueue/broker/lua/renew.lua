@@ -1,4 +1,3 @@
---!include base
 -- Extends leases that are still their holder's. Answers per pair: ok, lost or cancel.
 local lease_ms = ARGV[1]
 -- ARGV[2..]: id, token

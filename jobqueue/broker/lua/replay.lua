@@ -1,4 +1,4 @@
---!include base events gate groups runnable unique
+--!include events runnable unique groups
 -- Queues dead or cancelled jobs again, with all their attempts. Answers per job queued,
 -- not_retryable, duplicate (another job holds its unique key) or not_found.
 -- ARGV[1..]: id
@@ -8,7 +8,7 @@ local ANSWERS = {}
 local function hold_again(job)
   if not job.x.u then return true end
   if job.holders.first ~= '' then return false end
-  redis.call('SET', unique_key(job), job.id)
+  redis.call('SET', unique().unique_key(job), job.id)
   return true
 end
 
@@ -28,7 +28,7 @@ local function replay(job)
   redis.call('DEL', prefix .. job.id .. ':waits')
   redis.call('HSET', status_key(job.id), 'state', 'queued')
   if job.x.k then reopen_key(job) end
-  if job.x.g then count('open', job.x.g, 1) end
+  if job.x.g then groups().count('open', job.x.g, 1) end
   ready(job.id, lane_of(job, job.letter), false, job.x.g)
   event(job.id, 'queued')
   return 'queued'
@@ -38,7 +38,7 @@ local jobs, met = {}, {}
 for i = 1, #ARGV do
   local job = job_of(ARGV[i], {'state', 'lane', 'x'})
   job.letter = first_letter(job.id)
-  if job.x.u then job.holders = holders_of(job) end
+  if job.x.u then job.holders = unique().holders_of(job) end
   jobs[i] = job
 end
 allow_oom()

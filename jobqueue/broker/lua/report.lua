@@ -1,4 +1,4 @@
---!include base events
+--!include events
 -- Keeps the progress and the new log lines of running jobs, and tells those who watch one of its
 -- progress. Answers the stale ids.
 --

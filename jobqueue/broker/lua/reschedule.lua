@@ -1,21 +1,20 @@
---!include base events gate groups runnable unstarted
+--!include events runnable unstarted
 -- Lets a queued or scheduled job start at another time. Answers scheduled, its other state, or not_found.
 local job = ARGV[1]
 local run_at_ms = ARGV[2]
 
 local letter = first_letter(job)
-local found = letter ~= '' and job_of(job, UNSTARTED)
+local found = letter ~= '' and job_of(job, unstarted().UNSTARTED)
 if not found then return 'not_found' end
 if found.state ~= 'scheduled' and found.state ~= 'queued' then return found.state end
-local before = redis.call('ZRANGE', key('scheduled'), 0, 0, 'WITHSCORES')[2]
+local before = first_due()
 allow_oom()
-leave_place(found)
+unstarted().leave_place(found)
 redis.call('HSET', status_key(job), 'state', 'scheduled', 'run_at', run_at_ms,
   'lane', found.lane or letter)
 redis.call('ZADD', key('scheduled'), run_at_ms, job)
 refill()
-local first = redis.call('ZRANGE', key('scheduled'), 0, 0, 'WITHSCORES')
-if first[2] ~= before then wake_for(first[1]) end
+wake_for_first(before)
 event(job, 'scheduled')
 publish_events()
 return 'scheduled'

@@ -1,16 +1,15 @@
---!include base finish
+--!include finishing
 -- Removes finished jobs that are too old, and those beyond the count, at most `limit` of each
 -- state. Answers how many it removed.
 local limit = tonumber(ARGV[1])
-local retention = ARGV[2]
+retention = ARGV[2]
 
 allow_oom()
-read_retention(retention)
 local removed = 0
-for state, most in pairs(keep) do
+for state, most in pairs(finishing().keep) do
   local old = redis.call('ZRANGE', key(state), '-inf', now - most.age_ms, 'BYSCORE', 'LIMIT', 0, limit)
   if #old > 0 then redis.call('ZREM', key(state), unpack(old)) end
-  forget(forgettable(state, old))
-  removed = removed + #old + trim(state, most.count, limit - #old)
+  finishing().forget(finishing().forgettable(state, old))
+  removed = removed + #old + finishing().trim(state, most.count, limit - #old)
 end
 return removed

@@ -1,3 +1,4 @@
+--!include gate lanes groups
 -- The one way for a job to become ready to start, and for idle workers to hear of it.
 -- Liveness: the gate is open and a job may start => `handoff` or some inbox is not empty.
 
@@ -36,8 +37,8 @@ local function refill()
     local head = redis.call('ZRANGE', key('ring'), 0, 0, 'WITHSCORES')
     if not head[1] then return end
     local id = hand_over(head[1])
-    if id then take_turn(head[1], head[2], 1) end
-    place(head[1])
+    if id then groups().take_turn(head[1], head[2], 1) end
+    groups().place(head[1])
     if id then return end
   end
 end
@@ -54,7 +55,7 @@ local function make_runnable(counted)
     ready_groups[''] = true
   end
   if on.grouped then
-    for group in pairs(ready_groups) do place(group) end
+    for group in pairs(ready_groups) do groups().place(group) end
   end
   refill()
   ready_tail, ready_head, ready_count = {}, {}, 0
@@ -82,4 +83,13 @@ local function wake_for(id)
   if redis.call('LLEN', key('handoff')) == 0 and not gate_opens() then
     redis.call('LPUSH', key('handoff'), id)
   end
+end
+
+-- The first scheduled job: {id, when it is due}.
+local function first_due() return redis.call('ZRANGE', key('scheduled'), 0, 0, 'WITHSCORES') end
+
+-- Wakes somebody for the first scheduled job where it is another than `before`.
+local function wake_for_first(before)
+  local first = first_due()
+  if first[2] and first[2] ~= before[2] then wake_for(first[1]) end
 end

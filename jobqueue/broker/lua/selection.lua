@@ -1,22 +1,5 @@
+--!include streams starvation groups
 -- Which jobs start next: by priority inside a group, in turns between the groups.
-
-local DIGITS = '0123456789ABCDEFGHJKMNPQRSTVWXYZ'
-
--- Since when a candidate waits, by the time in its id (a ULID's first ten digits).
-local function since(candidate)
-  local created = 0
-  for i = 1, 10 do
-    created = created * 32 + string.find(DIGITS, string.sub(candidate.id, i, i), 1, true) - 1
-  end
-  return math.max(created, tonumber(candidate.job.run_at or 0))
-end
-
--- Whether a candidate of the next lane has waited so long that it counts as one of this lane.
-local function overtakes(candidate, own)
-  if not candidate then return false end
-  local waiting_since = since(candidate)
-  return now - waiting_since > tonumber(on.starvation) and (not own or waiting_since < since(own))
-end
 
 -- Up to `wanted` jobs of a group into `chosen`; answers how many.
 local function choose_from(group, wanted, ahead, chosen)
@@ -27,7 +10,7 @@ local function choose_from(group, wanted, ahead, chosen)
       local own = peek(stream, ahead)
       if on.starvation and i < 4 then
         lower = stream_of(group, LANES[i + 1])
-        if overtakes(peek(lower, ahead), own) then stream, own = lower, true end
+        if starvation().overtakes(peek(lower, ahead), own) then stream, own = lower, true end
       end
       if not own then break end
       chosen[#chosen + 1] = take_next(stream)
@@ -43,7 +26,7 @@ local turns = {} -- groups that were looked at: {group, score, taken}
 local function choose_in_turn(wanted, chosen)
   local ring = redis.call('ZRANGE', key('ring'), 0, wanted - 1, 'WITHSCORES')
   for i = 1, #ring, 2 do
-    local room = group_room(ring[i], wanted)
+    local room = groups().room(ring[i], wanted)
     turns[#turns + 1] = {group = ring[i], score = tonumber(ring[i + 1]), taken = 0, room = room}
   end
   local ahead = math.ceil(wanted / math.max(#turns, 1))
@@ -51,7 +34,7 @@ local function choose_in_turn(wanted, chosen)
   while progress and wanted > 0 do
     progress = false
     for _, turn in ipairs(turns) do
-      local share = math.min(limits_of(turn.group).weight, turn.room, wanted)
+      local share = math.min(groups().limits_of(turn.group).weight, turn.room, wanted)
       if share > 0 then
         local taken = choose_from(turn.group, share, ahead, chosen)
         turn.taken, wanted = turn.taken + taken, wanted - taken

@@ -1,4 +1,4 @@
---!include base schedules
+--!include schedules
 -- Changes a schedule, unless it has changed since the caller read it: `expected` is its stamp
 -- then, `revision` never was one. With an empty definition the definition stays; with an empty slot it does not fire.
 -- Returns 1, or 0 when it had changed.

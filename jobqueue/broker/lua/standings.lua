@@ -1,4 +1,3 @@
---!include base
 -- How up to 100 jobs stand: {state, result} each, false where unknown; payloads are not touched.
 -- ARGV[1..]: id
 

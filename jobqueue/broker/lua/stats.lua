@@ -1,4 +1,4 @@
---!include base gate groups
+--!include lanes
 -- How many jobs are in each state, and which ready jobs may be the oldest. Answers {now, paused, queued,
 -- scheduled, blocked, active, completed, dead, cancelled, then (id, run_at) of each lane's first}.
 

@@ -1,3 +1,4 @@
+--!include lanes unique
 -- Lane entries in the order in which they may start, read and not yet taken.
 --
 -- An entry is a hint: it counts only where its job is queued, and has its home in this lane.
@@ -5,14 +6,35 @@
 local LOOKS = 500 -- lane entries that one call looks at
 local FIELDS = {'state', 'lane', 'attempt', 'deliveries', 'crashes', 'run_at', 'token', 'x',
   'expires_at', 'dependents'}
-local NEW = {state = 'queued', x = {}} -- what a job without a status is
+local NEW = {state = 'queued', x = NO_X} -- what a job without a status is
 
 local looked = 0 -- entries looked at so far
 local met = {}
 local expired = {} -- jobs that were to start before now
 local streams = {} -- lane key -> stream
 
--- Appends to `buffer` the candidates {job, id, spec, lane, group, position} among `ids`, in order.
+-- What is known of a job that may start: see `look_at`; nil where it may not.
+local function candidate_of(id, spec, stream)
+  local job = job_of(id, FIELDS)
+  if job.state ~= 'queued' then return nil end
+  local lane, group = lane_of(job, spec), job.x.g or ''
+  if stream and (stream.lane ~= lane or stream.group ~= group) then return nil end
+  if job.expires_at and tonumber(job.expires_at) <= now then
+    expired[#expired + 1] = job
+    return nil
+  end
+  if job.x.m == 'debounce' then job.holders = unique().holders_of(job) end
+  return {id = id, spec = spec, job = job, lane = lane, group = group}
+end
+
+-- The same of a job that has never left `queued`, and asked for nothing.
+local function new_candidate(id, spec, stream)
+  local lane = LANE_OF[string.sub(spec, 1, 1)]
+  if stream and (stream.lane ~= lane or stream.group ~= '') then return nil end
+  return {id = id, spec = spec, job = NEW, lane = lane, group = ''}
+end
+
+-- Appends to `buffer` the candidates {id, spec, job, lane, group, position} among `ids`, in order.
 local function look_at(ids, buffer, stream)
   if #ids == 0 then return end
   looked = looked + #ids
@@ -23,22 +45,14 @@ local function look_at(ids, buffer, stream)
   end
   local specs = redis.call('MGET', unpack(keys))
   -- most jobs have never left `queued`: one look tells that none of these has a status
-  local new_ones = redis.call('EXISTS', unpack(status_keys)) == 0
+  local read = redis.call('EXISTS', unpack(status_keys)) == 0 and new_candidate or candidate_of
   for i = 1, #ids do
-    local id, spec = ids[i], specs[i]
-    local job = spec and not met[id] and (new_ones and NEW or job_of(id, FIELDS))
-    if job and job.state == 'queued' then
-      local lane, group = lane_of(job, spec), job.x.g or ''
-      if not stream or (stream.lane == lane and stream.group == group) then
-        met[id] = true
-        if job.expires_at and tonumber(job.expires_at) <= now then
-          expired[#expired + 1] = job
-        else
-          if job.x.m == 'debounce' then job.holders = holders_of(job) end
-          buffer[#buffer + 1] = {job = job, id = id, spec = spec, lane = lane, group = group,
-            position = stream and stream.fetched + i}
-        end
-      end
+    local id = ids[i]
+    local candidate = specs[i] and not met[id] and read(id, specs[i], stream)
+    if candidate then
+      met[id] = true
+      candidate.position = stream and stream.fetched + i
+      buffer[#buffer + 1] = candidate
     end
   end
 end

@@ -1,3 +1,4 @@
+--!module DAY open_job unique_key holders_of foresee_end give_up keep_key
 -- One job of a key at a time. `unique:<key>` names the job that holds the key, and in mode `latest`
 -- the one that follows it; whoever ends gives the key on. `key:<key>` is an idempotency key: it names
 -- the first job that was enqueued with it, and outlives it.
@@ -22,9 +23,9 @@ local function holders_of(job)
   return {first = first, second = second}
 end
 
--- Reads what `give_up_unique` will need; for the part of a script that only reads.
+-- Reads what `give_up` will need; for the part of a script that only reads.
 local function foresee_end(job)
-  if not job.x.u or job.holders then return end
+  if job.holders then return end
   job.holders = holders_of(job)
   if job.holders.first ~= job.id then return end
   job.follower = open_job(job.holders.second)
@@ -32,7 +33,7 @@ local function foresee_end(job)
 end
 
 -- The job no longer needs its key. Answers the job that may start now, if one waited for that.
-local function give_up_unique(job)
+local function give_up(job)
   foresee_end(job)
   local holders = job.holders
   if job.id == holders.second then

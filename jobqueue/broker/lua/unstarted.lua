@@ -1,3 +1,5 @@
+--!include finishing
+--!module UNSTARTED leave_place end_unstarted
 -- Ending and moving jobs that wait: queued, scheduled or blocked. A lane entry stays behind as a hint
 -- that is dropped when met.
 
@@ -16,6 +18,6 @@ end
 local function end_unstarted(job, state, reason)
   leave_place(job)
   redis.call('HSET', status_key(job.id), 'state', state, 'finished_at', now, 'reason', reason)
-  finish(job, state)
+  finishing().finish(job, state)
   event(job.id, state)
 end

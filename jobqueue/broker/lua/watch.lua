@@ -1,4 +1,4 @@
---!include base events gate groups runnable unique finish outbox dependencies
+--!include dependencies
 -- A job of another queue waits for one of this: it is told when that ends, or at once where it has.
 local job = ARGV[1]
 local peer = ARGV[2]
@@ -6,12 +6,12 @@ local peer = ARGV[2]
 local known = first_letter(job) ~= ''
 local parent = job_of(job, {'state', 'result'})
 local state = known and parent.state or 'gone'
-local result = result_of(job, parent)
+local result = dependencies().result_of(job, parent)
 local list = prefix .. job .. ':dependents'
 local listed = redis.call('LPOS', list, peer)
 allow_oom()
 if not known or FINAL[state] then
-  send(peer, {op = 'tell', peer = full_id(job), state = state, result = result})
+  send(peer, {op = 'tell', peer = dependencies().full_id(job), state = state, result = result})
 elseif not listed then
   redis.call('RPUSH', list, peer)
   redis.call('HSET', status_key(job), 'dependents', 1)

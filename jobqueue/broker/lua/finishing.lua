@@ -1,14 +1,12 @@
+--!include events runnable unique groups
+--!module unblock finish forget forgettable trim finish_all keep
 -- The one way for a job to end: its final state, its place in the listing, its retention, and
 -- whoever waits for it.
 
 local finished = {completed = {}, dead = {}, cancelled = {}} -- state -> ZADD arguments
 local keep = {} -- state -> {age_ms, count}
-
--- Reads 'state age_ms count state age_ms count ...', which all scripts that end jobs are given.
-local function read_retention(retention)
-  for state, age, most in string.gmatch(retention, '(%a+) (%d+) (%d+)') do
-    keep[state] = {age_ms = tonumber(age), count = tonumber(most)}
-  end
+for state, age, most in string.gmatch(retention, '(%a+) (%d+) (%d+)') do
+  keep[state] = {age_ms = tonumber(age), count = tonumber(most)}
 end
 
 -- A job that starts when its turn has come, from `blocked`.
@@ -33,11 +31,11 @@ local function finish(job, state)
   set[#set + 1] = x.r and now + x.r - keep[state].age_ms or now
   set[#set + 1] = job.id
   if x.u then
-    local follower = give_up_unique(job)
+    local follower = unique().give_up(job)
     if follower and follower.left == 0 then unblock(follower) end
   end
-  if x.k then keep_key(job, state, keep[state].age_ms) end
-  if x.g then count('open', x.g, -1) end
+  if x.k then unique().keep_key(job, state, keep[state].age_ms) end
+  if x.g then groups().count('open', x.g, -1) end
   if job.expires_at then redis.call('ZREM', key('expiring'), job.id) end
   if job.dependents then
     redis.call('LPUSH', key('releasing'), job.id)

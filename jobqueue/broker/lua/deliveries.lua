@@ -1,0 +1,34 @@
+--!include verdicts
+--!module note_attempt clear_run schedule requeue
+-- What a delivery that was not the last one does to its job.
+
+local ENTRIES = 50 -- attempts that a timeline keeps, the newest
+
+-- Keeps how a delivery ended that was not the job's last; the last one is in its status.
+local function note_attempt(job, outcome, worker, failure)
+  local started = redis.call('HGET', status_key(job.id), 'started_at')
+  local line = '{"outcome":"' .. outcome .. '","started_at_ms":' .. (started or 'null')
+    .. ',"ended_at_ms":' .. integer(now) .. ',"worker_id":"' .. (worker or '') .. '"'
+    .. (failure and failure ~= '' and ',"error":' .. failure or '') .. '}'
+  redis.call('RPUSH', prefix .. job.id .. ':timeline', line)
+  redis.call('LTRIM', prefix .. job.id .. ':timeline', -ENTRIES, -1)
+end
+
+local function clear_run(job)
+  release(job)
+  redis.call('HDEL', status_key(job.id), 'cancel', 'deliveries', 'crashes', 'progress')
+end
+
+local function schedule(job, at, worker, failure)
+  clear_run(job)
+  redis.call('HSET', status_key(job.id), 'state', 'scheduled', 'run_at', integer(at))
+  redis.call('ZADD', key('scheduled'), at, job.id)
+  event(job.id, 'scheduled', worker, failure)
+end
+
+local function requeue(job, lane, worker)
+  release(job)
+  redis.call('HSET', status_key(job.id), 'state', 'queued')
+  ready(job.id, LANE_OF[lane or 'n'], true, job.x.g)
+  event(job.id, 'queued', worker)
+end
