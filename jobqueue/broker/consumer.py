@@ -26,8 +26,8 @@ from jobqueue.job_log import MAX_LOG_LINES, NewLines
 from jobqueue.model import ClaimedJob, Progress, Settled, Verdict, WorkerInfo
 from jobqueue.settings import RetentionSettings
 
-MAX_CLAIM = 500
-"""Most jobs of one claim: scripts are bounded whatever is asked."""
+MAX_CLAIM = 200
+"""Most jobs of one claim: about 2 ms of Redis, in which nobody else is served."""
 
 MAX_SETTLE = 200
 """Most verdicts of one settle: about 2 ms of Redis."""

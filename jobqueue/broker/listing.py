@@ -76,7 +76,7 @@ class Lister:
         while position is not None and len(found) < limit and looked < LOOKS:
             take = min(READ_JOBS, limit - len(found) if wanted is None else READ_JOBS)
             entries, end = await self._entries(position, queues, take)
-            looked += max(len(entries), 1)
+            looked += take
             position = end
             for entry, job in zip(entries, await self._read(entries), strict=True):
                 if job is None or job.state is not state or (wanted and not wanted(job)):

@@ -19,7 +19,7 @@ from jobqueue.settings import RetentionSettings
 from jobqueue.state import State
 from jobqueue.submission import Priority
 
-STEP = 500
+STEP = 250
 """Jobs of one step of an operation on many: about 2 ms of Redis, in which nobody else is served."""
 
 

@@ -2,6 +2,7 @@
 
 import hashlib
 import re
+from collections.abc import Iterable
 from functools import cached_property
 from importlib.resources import files
 
@@ -31,7 +32,7 @@ class ScriptSource:
         for part in ("base", *_included(source)):
             _collect(part, parts)
         self.name = name
-        self.text = "\n".join([_FIRST_LINE[cluster], *map(_part, parts), source])
+        self.text = _nested([_FIRST_LINE[cluster], _part("base")], map(_part, parts[1:]), [source])
         self.sha = hashlib.sha1(self.text.encode(), usedforsecurity=False).hexdigest()
         numbered = [(int(number), argument) for argument, number in _ARGUMENT.findall(source)]
         self.parameters = tuple(argument for _, argument in sorted(numbered))
@@ -46,6 +47,15 @@ class ScriptSource:
 
 def _read(name: str) -> str:
     return files(__package__).joinpath(f"{name}.lua").read_text()
+
+
+def _nested(*levels: Iterable[str]) -> str:
+    """Levels of a script, each inside the one before it.
+
+    A function costs more to make the more variables lie between it and those that it uses; what
+    is of an outer level is found at once.
+    """
+    return "\nreturn (function()\n".join(map("\n".join, levels)) + "\nend)()" * (len(levels) - 1)
 
 
 def _included(source: str) -> list[str]:

@@ -42,10 +42,22 @@ end
 -- Entries leave only at the head, so the last id listed is where it was or nearer to the head.
 local name = LANES[lane]
 local target = lane_key(group, name)
-if last ~= '' and offset > 0 then
-  local where = redis.call('LPOS', target, last, 'RANK', -1, 'MAXLEN', offset)
-  offset = where and redis.call('LLEN', target) - where or 0
+local WINDOWS, WINDOW = 8, 500 -- entries that may have left since the last page before it starts anew
+
+local function position_of_last()
+  for i = 1, WINDOWS do
+    local nearest = offset - i * WINDOW
+    local window = redis.call('LRANGE', target, -offset + (i - 1) * WINDOW,
+      math.min(-nearest, 0) - 1)
+    for j = 1, #window do
+      if window[j] == last then return offset - (i - 1) * WINDOW - j + 1 end
+    end
+    if nearest <= 0 then return 0 end
+  end
+  return 0
 end
+
+if last ~= '' and offset > 0 then offset = position_of_last() end
 local entries = redis.call('LRANGE', target, -offset - limit, -offset - 1)
 local page = {}
 for i = #entries, 1, -1 do page[#page + 1] = entries[i] end

@@ -1,15 +1,16 @@
 --!include finishing
--- Removes finished jobs that are too old, and those beyond the count, at most `limit` of each
--- state. Answers how many it removed.
+-- Removes finished jobs that are too old, and those beyond the count, at most `limit` in all.
+-- Answers how many it removed.
 local limit = tonumber(ARGV[1])
 retention = ARGV[2]
 
 allow_oom()
 local removed = 0
 for state, most in pairs(finishing().keep) do
-  local old = redis.call('ZRANGE', key(state), '-inf', now - most.age_ms, 'BYSCORE', 'LIMIT', 0, limit)
+  local old = redis.call('ZRANGE', key(state), '-inf', now - most.age_ms, 'BYSCORE', 'LIMIT', 0,
+    limit - removed)
   if #old > 0 then redis.call('ZREM', key(state), unpack(old)) end
   finishing().forget(finishing().forgettable(state, old))
-  removed = removed + #old + finishing().trim(state, most.count, limit - #old)
+  removed = removed + #old + finishing().trim(state, most.count, limit - removed - #old)
 end
 return removed
