@@ -229,6 +229,7 @@ def decode_job(job_id: str, record: Sequence[Any]) -> Job:
     state = State(status.get(b"state", b"queued").decode())
     failed = int(status.get(b"attempt", 0))
     running = state in {State.ACTIVE, State.COMPLETED}
+    delivered = b"started_at" in status and (state is State.ACTIVE or state.is_final)
     return Job(
         id=job_id,
         queue=queue,
@@ -239,7 +240,7 @@ def decode_job(job_id: str, record: Sequence[Any]) -> Job:
         options=options,
         created_at_ms=created_at_ms(ulid),
         attempt=failed + running,
-        deliveries=int(status.get(b"deliveries", 0)),
+        deliveries=int(status.get(b"deliveries", delivered)),
         crashes=int(status.get(b"crashes", 0)),
         run_at_ms=_number(status, b"run_at"),
         started_at_ms=_number(status, b"started_at"),

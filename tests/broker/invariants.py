@@ -48,8 +48,8 @@ def _running(queue: Snapshot) -> Iterator[str]:
     yield from (f"{ulid} is leased until {until}" for ulid, until in leases if until > latest)
     for ulid, status in queue.status.items():
         state = queue.state(ulid)
-        if state == "active" and not {"token", "worker", "deliveries"} <= status.keys():
-            yield f"{ulid} is active without token, worker or deliveries"
+        if state == "active" and not {"token", "worker"} <= status.keys():
+            yield f"{ulid} is active without token or worker"
         if state == "active" and "expires_at" in status:
             yield f"{ulid} has started and may still expire"
         waits = state in {"scheduled", "blocked"} and "crashes" not in status

@@ -43,7 +43,11 @@ class RedisNode:
     ) -> None:
         self.port = free_port()
         self.client: RedisClient = redis.Redis(
-            port=self.port, decode_responses=True, socket_timeout=5, retry=Retry(NoBackoff(), 0)
+            port=self.port,
+            decode_responses=True,
+            encoding="latin-1",
+            socket_timeout=5,
+            retry=Retry(NoBackoff(), 0),
         )
         stack.callback(self.client.close)
         home = folder / str(self.port)

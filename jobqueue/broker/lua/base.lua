@@ -9,13 +9,15 @@ local queue = string.match(prefix, '{(.*)}')
 local clock = redis.call('TIME')
 local now = clock[1] * 1000 + math.floor(clock[2] / 1000)
 
+local function integer(number) return string.format('%d', number) end
+local stamp = integer(now) -- a number is turned into text each time that it is an argument
+
 local LANES = {'critical', 'high', 'normal', 'low'}
 local LANE_OF = {c = 'critical', h = 'high', n = 'normal', l = 'low'}
 local FINAL = {completed = true, dead = true, cancelled = true}
 
 local function key(name) return prefix .. name end
 local function status_key(id) return prefix .. id .. ':status' end
-local function integer(number) return string.format('%d', number) end
 
 -- A part whose functions are made when it is first asked for: making those of all parts takes longer
 -- than a small script does.

@@ -35,7 +35,7 @@ local function answer_again(last)
   for id in string.gmatch(string.sub(last, 34), '%S+') do
     local job, spec = job_of(id, FIELDS), redis.call('GET', prefix .. id)
     if spec and job.state == 'active' and job.token == nonce then
-      add_job(id, spec, job, job.deliveries)
+      add_job(id, spec, job, job.deliveries or 1)
     end
   end
 end
@@ -52,8 +52,9 @@ end
 local function start(candidate)
   local id, job = candidate.id, candidate.job
   local deliveries = (tonumber(job.deliveries) or 0) + 1
-  redis.call('HSET', status_key(id), 'state', 'active', 'lane', string.sub(candidate.lane, 1, 1),
-    'token', nonce, 'worker', worker, 'deliveries', deliveries, 'started_at', now)
+  redis.call('HSET', status_key(id), 'state', 'active', 'token', nonce, 'worker', worker,
+    'started_at', stamp)
+  if deliveries > 1 then redis.call('HSET', status_key(id), 'deliveries', deliveries) end
   if job.expires_at then
     redis.call('HDEL', status_key(id), 'expires_at')
     redis.call('ZREM', key('expiring'), id)
@@ -66,9 +67,9 @@ end
 
 local function write_leases()
   if #taken == 0 then return end
-  local arguments = {}
+  local arguments, expiry = {}, integer(now + lease_ms)
   for i = 1, #taken do
-    arguments[#arguments + 1] = now + lease_ms
+    arguments[#arguments + 1] = expiry
     arguments[#arguments + 1] = taken[i]
   end
   many('ZADD', key('leases'), arguments)

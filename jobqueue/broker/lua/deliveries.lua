@@ -8,7 +8,7 @@ local ENTRIES = 50 -- attempts that a timeline keeps, the newest
 local function note_attempt(job, outcome, worker, failure)
   local started = redis.call('HGET', status_key(job.id), 'started_at')
   local line = '{"outcome":"' .. outcome .. '","started_at_ms":' .. (started or 'null')
-    .. ',"ended_at_ms":' .. integer(now) .. ',"worker_id":"' .. (worker or '') .. '"'
+    .. ',"ended_at_ms":' .. stamp .. ',"worker_id":"' .. (worker or '') .. '"'
     .. (failure and failure ~= '' and ',"error":' .. failure or '') .. '}'
   redis.call('RPUSH', prefix .. job.id .. ':timeline', line)
   redis.call('LTRIM', prefix .. job.id .. ':timeline', -ENTRIES, -1)
@@ -29,6 +29,6 @@ end
 local function requeue(job, lane, worker)
   release(job)
   redis.call('HSET', status_key(job.id), 'state', 'queued')
-  ready(job.id, LANE_OF[lane or 'n'], true, job.x.g)
+  ready(job.id, LANE_OF[lane or first_letter(job.id)], true, job.x.g)
   event(job.id, 'queued', worker)
 end

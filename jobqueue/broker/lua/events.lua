@@ -18,7 +18,7 @@ end
 local function event_text(id, state, worker, failure)
   return '{"jobId":"' .. queue .. '-' .. id .. '","status":"' .. state .. '","workerId":'
     .. (worker and worker ~= '' and '"' .. worker .. '"' or 'null')
-    .. ',"timestamp":' .. integer(now)
+    .. ',"timestamp":' .. stamp
     .. (failure and failure ~= '' and ',"error":' .. failure or '') .. '}'
 end
 

@@ -28,7 +28,7 @@ end
 -- its age is over when it should be.
 local function finish(job, state)
   local set, x = finished[state], job.x
-  set[#set + 1] = x.r and now + x.r - keep[state].age_ms or now
+  set[#set + 1] = x.r and now + x.r - keep[state].age_ms or stamp
   set[#set + 1] = job.id
   if x.u then
     local follower = unique().give_up(job)

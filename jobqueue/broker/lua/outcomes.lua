@@ -29,8 +29,8 @@ local function wait_for_children(job, verdict)
   deliveries().note_attempt(job, 'wait', verdict.worker)
   deliveries().clear_run(job)
   dependencies().write_edges(job.id, edges)
-  job.letter = redis.call('HGET', status_key(job.id), 'lane')
-  job.lane = job.letter
+  job.lane = redis.call('HGET', status_key(job.id), 'lane') or nil
+  job.letter = first_letter(job.id)
   redis.call('HSET', status_key(job.id), 'state', 'blocked', 'run_at', 0)
   redis.call('ZADD', key('blocked'), now, job.id)
   event(job.id, 'blocked', verdict.worker)

@@ -10,7 +10,7 @@ local function promote(limit)
   many('ZREM', key('scheduled'), ids)
   for _, job in ipairs(jobs) do
     redis.call('HSET', status_key(job.id), 'state', 'queued')
-    ready(job.id, LANE_OF[job.lane or 'n'], false, job.x.g)
+    ready(job.id, LANE_OF[job.lane or first_letter(job.id)], false, job.x.g)
     event(job.id, 'queued')
   end
   return #ids

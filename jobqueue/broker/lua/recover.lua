@@ -10,7 +10,8 @@ local max_crashes = tonumber(ARGV[3])
 retention = ARGV[4]
 local gap_ms = tonumber(ARGV[5])
 
-local FIELDS = {'state', 'lane', 'x', 'crashes', 'cancel', 'worker', 'dependents'}
+local FIELDS = {'state', 'lane', 'x', 'crashes', 'cancel', 'worker', 'dependents',
+  'deliveries'}
 local FAILURE = '{"code":"crashed","message":"its workers died while they ran it"}'
 local MESSAGE = '"its workers died while they ran it"'
 
@@ -44,7 +45,7 @@ local function take_back(job)
     cancelled[#cancelled + 1] = job.id
     return
   end
-  redis.call('HSET', status_key(job.id), 'crashes', crashes)
+  redis.call('HSET', status_key(job.id), 'crashes', crashes, 'deliveries', job.deliveries or 1)
   if crashes >= max_crashes then
     redis.call('SET', prefix .. job.id .. ':error', FAILURE)
     end_run(job, 'dead', job.worker, MESSAGE, 'reason', 'crashed')

@@ -14,7 +14,7 @@ end
 
 -- Further fields of the status may follow.
 local function end_run(job, state, worker, failure, ...)
-  redis.call('HSET', status_key(job.id), 'state', state, 'finished_at', now, ...)
+  redis.call('HSET', status_key(job.id), 'state', state, 'finished_at', stamp, ...)
   release(job)
   finishing().finish(job, state)
   event(job.id, state, worker, failure)
