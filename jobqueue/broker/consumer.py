@@ -32,6 +32,10 @@ MAX_CLAIM = 200
 MAX_SETTLE = 200
 """Most verdicts of one settle: about 2 ms of Redis."""
 
+STRANDS = 2
+"""Claims that a consumer may have under way: each strand's answers are kept apart, so that each can
+be asked for again."""
+
 BLOCK_SLACK = 5.0
 """Seconds past its block after which a waiting connection counts as dead and is replaced."""
 
@@ -61,6 +65,16 @@ class Lease(msgspec.Struct, frozen=True):
 
     job_id: str
     token: str
+
+
+class _Strand:
+    """One of the claims that may be under way: its nonce, and an answer that nobody has read."""
+
+    __slots__ = ("nonce", "unread")
+
+    def __init__(self) -> None:
+        self.nonce: str | None = None
+        self.unread: Claim | None = None
 
 
 class Consumer:
@@ -93,8 +107,7 @@ class Consumer:
         self._meta = keys.meta(queue)
         self._handoff = keys.of(queue, "handoff")
         self._inbox = keys.of(queue, f"inbox:{worker_id}")
-        self._nonce: str | None = None
-        self._unread: Claim | None = None
+        self._strands = [_Strand() for _ in range(STRANDS)]
         self._left = False
 
     async def wait(self, seconds: float) -> None:
@@ -106,17 +119,23 @@ class Consumer:
         """End an outstanding `wait` as if its time were over; it may have brought a job."""
         await self._commands.unblock(self._waiting)
 
-    async def claim(self, slots: int) -> Claim:
+    async def claim(self, slots: int, *, strand: int = 0) -> Claim:
         """Take up to `slots` jobs; 0 hands back what was delivered and not started.
 
         After a claim whose answer was lost, this one answers what that one took.
+
+        Args:
+            slots: jobs wanted.
+            strand: one claim of each may be under way at a time.
         """
-        if self._unread is not None:
-            unread, self._unread = self._unread, None
+        claims = self._strands[strand]
+        if claims.unread is not None:
+            unread, claims.unread = claims.unread, None
             return unread
-        call, nonce = self._claim_call(slots)
+        nonce = claims.nonce = claims.nonce or f"{secrets.token_hex(16)[:-1]}{strand}"
+        call = self._claim_call(nonce, slots)
         reply = await resend(lambda: self._commands.call(call))
-        self._nonce = None
+        claims.nonce = None
         return self._read_claim(nonce, reply)
 
     async def settle(self, verdicts: Sequence[Verdict]) -> list[Settled]:
@@ -128,15 +147,15 @@ class Consumer:
         return answers
 
     async def settle_and_claim(
-        self, verdicts: Sequence[Verdict], slots: int
+        self, verdicts: Sequence[Verdict], slots: int, *, strand: int = 0
     ) -> tuple[list[Settled], Claim]:
         """Both in one round trip; when either raises, call both again."""
         settled, claim = await asyncio.gather(
-            self.settle(verdicts), self.claim(slots), return_exceptions=True
+            self.settle(verdicts), self.claim(slots, strand=strand), return_exceptions=True
         )
         if isinstance(settled, BaseException):
             if isinstance(claim, Claim):
-                self._unread = claim
+                self._strands[strand].unread = claim
             raise settled
         if isinstance(claim, BaseException):
             raise claim
@@ -184,19 +203,16 @@ class Consumer:
         call = scripts.leave(self._meta, self._worker)
         await resend(lambda: self._commands.call(call))
 
-    def _claim_call(self, slots: int) -> tuple[ScriptCall, str]:
-        if self._nonce is None:
-            self._nonce = secrets.token_hex(16)
-        call = scripts.claim(
+    def _claim_call(self, nonce: str, slots: int) -> ScriptCall:
+        return scripts.claim(
             self._meta,
             self._worker,
-            self._nonce,
+            nonce,
             min(slots, MAX_CLAIM),
             self._lease_ms,
             self._retention,
             SCHEMA_VERSION,
         )
-        return call, self._nonce
 
     def _settle_calls(self, verdicts: Sequence[Verdict]) -> list[ScriptCall]:
         calls = math.ceil(len(verdicts) / MAX_SETTLE)

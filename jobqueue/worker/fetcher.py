@@ -3,17 +3,22 @@
     while there is something to say: settle and claim in one call
     else: wait, blocked in Redis if a slot is free
 
-What finishes while a call is in flight goes with the next one: no delay when idle, large
-batches under load.
+What finishes while a call is under way goes with the next one: no delay when idle, large
+batches under load. Where much finishes, a second call leaves before the first is answered, so that
+Redis works on one while this process reads the answer to the other.
 """
 
 import asyncio
+from collections.abc import Callable
 from time import monotonic
 
-from jobqueue.broker.consumer import Claim, Consumer
-from jobqueue.errors import Unavailable
+import structlog
+
+from jobqueue.broker.consumer import STRANDS, Claim, Consumer
+from jobqueue.errors import SchemaMismatch, Unavailable
 from jobqueue.model import Settled, Verdict
 from jobqueue.outage import Outage
+from jobqueue.worker.attempt import Attempt
 from jobqueue.worker.pool import Pool
 from jobqueue.worker.reporter import Reporter
 from jobqueue.worker.waiter import BLOCK, SPREAD, Waiter
@@ -22,19 +27,59 @@ OVERDUE = 10.0
 """Seconds past a block or call after which a fetcher counts as hung: past every timeout
 below it, so only a fault of ours gets there."""
 
+MIN_SHARE = 16
+"""Jobs of one call from which it pays to have two under way: smaller calls cost more than they
+gain by not waiting."""
+
 SPLIT_FROM = 32
 """Jobs of one claim from which its halves are started one after the other, so that Redis
 settles one half while the handlers of the other run; smaller halves cost more calls than
 they save."""
 
+TURNS_OF_A_CALL = 4
+"""Turns of the loop until a call that is begun now has left."""
+
+_log = structlog.get_logger(__name__)
+
+
+class _Call:
+    """A call under way.
+
+    Attributes:
+        strand: which of the consumer's claims it makes.
+        slots: those that its claim may fill.
+    """
+
+    __slots__ = ("must", "sent", "since", "slots", "strand")
+
+    def __init__(self, strand: int, sent: list[Verdict], slots: int, *, must: bool) -> None:
+        self.strand = strand
+        self.sent = sent
+        self.slots = slots
+        self.must = must
+        self.since = monotonic()
+
 
 class Fetcher:
-    """Keeps one pool busy, through every outage, until it is told to stop."""
+    """Keeps one pool busy, through every outage, until it is told to stop.
 
-    def __init__(self, pool: Pool, consumer: Consumer, reporter: Reporter) -> None:
+    Args:
+        on_outdated: told when the queue has a layout that this program does not know; nothing is
+            claimed any more, and what runs is settled.
+    """
+
+    def __init__(
+        self,
+        pool: Pool,
+        consumer: Consumer,
+        reporter: Reporter,
+        on_outdated: Callable[[SchemaMismatch], None],
+    ) -> None:
         self._pool = pool
         self._consumer = consumer
         self._reporter = reporter
+        self._on_outdated = on_outdated
+        self._outdated = False
         self._loop = asyncio.get_running_loop()
         self._outage = Outage(f"fetch:{pool.queue}")
         self._waiter = Waiter(pool.queue, consumer, self._must_claim)
@@ -43,7 +88,8 @@ class Fetcher:
         self._must = False
         """Claim even with no slot free: what was delivered here must start or go back."""
         self._alarm: asyncio.TimerHandle | None = None
-        self._calling_since: float | None = None
+        self._calls: dict[int, _Call] = {}
+        """Calls under way by their strand."""
         self._last_claim_at = monotonic()
 
     @property
@@ -54,14 +100,14 @@ class Fetcher:
     @property
     def calling(self) -> bool:
         """Whether a call is under way that may bring jobs."""
-        return self._calling_since is not None
+        return bool(self._calls)
 
     async def run(self) -> None:
         """Fetch until the pool is closed and empty, then sign off."""
         async with asyncio.TaskGroup() as tasks:
             while not self._finished():
                 if self._has_business():
-                    await self._exchange()
+                    self._start_exchange(tasks)
                 else:
                     await self._rest(tasks)
             self._set_alarm(None)
@@ -83,7 +129,8 @@ class Fetcher:
     def overdue(self) -> str | None:
         """What hangs, if something does."""
         now = monotonic()
-        waiting, calling = self._waiter.since, self._calling_since
+        waiting = self._waiter.since
+        calling = min((call.since for call in self._calls.values()), default=None)
         if waiting is not None and now > waiting + BLOCK * (1 + SPREAD) + OVERDUE:
             return f"the wait of queue {self._pool.queue} hangs for {now - waiting:.0f} s"
         if calling is not None and now > calling + OVERDUE:
@@ -92,67 +139,110 @@ class Fetcher:
 
     def _finished(self) -> bool:
         pool = self._pool
-        return pool.closed and pool.idle and not self._must and not self._waiter.outstanding
+        done = pool.closed and pool.idle and not self._must
+        return done and not self._calls and not self._waiter.outstanding
 
     def _has_business(self) -> bool:
-        return bool(self._pool.outbox) or self._must or (self._ask and self._pool.free > 0)
+        if self._calls:
+            return len(self._calls) < STRANDS and len(self._pool.outbox) >= self._share
+        return bool(self._pool.outbox) or self._must or (self._ask and self._free > 0)
 
-    async def _exchange(self) -> None:
+    @property
+    def _free(self) -> int:
+        """Slots that no claim under way may fill."""
+        return max(self._pool.free - sum(call.slots for call in self._calls.values()), 0)
+
+    @property
+    def _share(self) -> int:
+        """What one call carries at most, and a second one at least while one is under way.
+
+        With half the slots each, Redis works on one half while this process runs the other.
+        """
+        half = self._pool.slots // STRANDS
+        return half if half >= MIN_SHARE else self._pool.slots
+
+    def _start_exchange(self, tasks: asyncio.TaskGroup) -> None:
+        strand = next(number for number in range(STRANDS) if number not in self._calls)
+        share = self._share
+        sent = self._pool.outbox.take(share)
+        call = _Call(strand, sent, min(self._free, share), must=self._must)
+        self._must, self._ask = False, False  # a wait may return meanwhile
+        self._calls[strand] = call
+        tasks.create_task(self._exchange(call))
+
+    async def _exchange(self, call: "_Call") -> None:
         pool = self._pool
-        sent = pool.outbox.take()
-        if sent and self._reporter.has_lines:  # first: a job that has ended has its whole log
-            await self._reporter.flush(pool)
-        free = pool.free
-        must, self._must, self._ask = self._must, False, False  # a wait may return meanwhile
-        self._calling_since = monotonic()
         try:
-            answers, claim = await self._call(sent, free, must=must)
+            if call.sent and self._reporter.has_lines:  # a job that has ended has its whole log
+                await self._reporter.flush(pool)
+            answers, claim = await self._call(call)
         except Unavailable as error:
-            self._calling_since = None
-            pool.outbox.put_back(sent)
+            pool.outbox.put_back(call.sent)
             self._must = True
             await self._outage.pause(error)
-            return
-        self._calling_since = None
-        self._outage.over()
-        pool.settled(sent, answers)
-        if claim:
-            await self._took(claim)
+        except SchemaMismatch as error:
+            pool.outbox.put_back(call.sent)
+            self._give_up_queue(error)
+        else:
+            self._outage.over()
+            pool.settled(call.sent, answers)
+            if claim:
+                await self._took(claim, call)
+        finally:
+            del self._calls[call.strand]
+            pool.changed.set()
 
-    async def _call(
-        self, sent: list[Verdict], free: int, *, must: bool
-    ) -> tuple[list[Settled], Claim | None]:
-        if not free and not must:
-            return await self._consumer.settle(sent), None
-        if not sent:
-            return [], await self._consumer.claim(free)
-        return await self._consumer.settle_and_claim(sent, free)
+    async def _call(self, call: "_Call") -> tuple[list[Settled], Claim | None]:
+        consumer = self._consumer
+        if not call.slots and not call.must:
+            return await consumer.settle(call.sent), None
+        if not call.sent:
+            return [], await consumer.claim(call.slots, strand=call.strand)
+        return await consumer.settle_and_claim(call.sent, call.slots, strand=call.strand)
 
-    async def _took(self, claim: Claim) -> None:
+    async def _took(self, claim: Claim, call: "_Call") -> None:
+        full = 0 < call.slots == len(claim.jobs)
+        call.slots = 0  # what it brought is counted by the pool from now on
         self._last_claim_at = monotonic()
-        self._ask = self._ask or claim.more
+        self._ask = self._ask or claim.more or full
         self._set_alarm(claim.due_in)
         attempts = self._pool.take(claim.jobs)
+        if len(self._calls) > 1:
+            self._pool.launch(attempts)
+            return
         if len(attempts) >= SPLIT_FROM and not self._pool.outbox:
             half = len(attempts) // 2
             self._pool.launch(attempts[:half])
             await asyncio.sleep(0)
             attempts = attempts[half:]
-        # they start after the next call has left: two turns of the loop, one for its tasks to
-        # write it, one for the connection to send it
-        self._loop.call_soon(self._loop.call_soon, self._pool.launch, attempts)
+        # they start after the next call has left: for its task, for those that it is made of, and
+        # for the connection the loop turns once each
+        self._launch_after(TURNS_OF_A_CALL, attempts)
+
+    def _launch_after(self, turns: int, attempts: list[Attempt]) -> None:
+        if turns:
+            self._loop.call_soon(self._launch_after, turns - 1, attempts)
+        else:
+            self._pool.launch(attempts)
 
     async def _rest(self, tasks: asyncio.TaskGroup) -> None:
         pool = self._pool
         if pool.closed:
             await self._waiter.interrupt()
-        elif pool.free > 0:
+        elif not self._calls and pool.free > 0:
             self._waiter.begin(tasks)
         await pool.changed.wait()
         pool.changed.clear()
 
+    def _give_up_queue(self, error: SchemaMismatch) -> None:
+        """Settle what runs and claim no more: what was delivered goes back with the sign-off."""
+        _log.error("queue_outdates_worker", queue=self._pool.queue, error=str(error))
+        self._outdated = True
+        self.close()
+        self._on_outdated(error)
+
     def _must_claim(self) -> None:
-        self._must = True
+        self._must = not self._outdated
         self._pool.changed.set()
 
     def _set_alarm(self, due_in: float | None) -> None:

@@ -25,9 +25,9 @@ class Outbox:
         if verdict.result is not None and len(verdict.result) > MAX_BYTES // MAX_VERDICTS:
             self._has_large = True
 
-    def take(self) -> list[Verdict]:
-        """The verdicts of the next call; `put_back` them when its fate is unknown."""
-        count = self._fitting()
+    def take(self, most: int = MAX_VERDICTS) -> list[Verdict]:
+        """The verdicts of the next call, at most `most`; `put_back` them when its fate is unknown."""
+        count = min(self._fitting(), most)
         taken, self._verdicts = self._verdicts[:count], self._verdicts[count:]
         if not self._verdicts:
             self._has_large = False

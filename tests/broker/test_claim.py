@@ -86,7 +86,7 @@ async def test_a_claim_whose_answer_was_lost_is_answered_again(
     nonce = "n" * 32
     answers = []
     for _ in range(3):
-        consumer._nonce = nonce
+        consumer._strands[0].nonce = nonce
         answers.append([(job.id, job.token) for job in await claim(consumer, 2)])
     assert answers[0] == answers[1] == answers[2]
     assert await counts(broker) == {State.QUEUED: 1, State.ACTIVE: 2}

@@ -14,7 +14,7 @@ local version = ARGV[6]
 local ALARM_MS = 3000 -- an alarm whose holder has not claimed for so long is anybody's
 
 local inbox_key = key('inbox:' .. worker)
-local last_key = key('last:' .. worker)
+local last_key = key('last:' .. worker .. ':' .. string.sub(nonce, -1)) -- of this strand
 
 local jobs = {} -- what this call answers
 local taken = {} -- ids

@@ -7,7 +7,8 @@ local back = 0
 for _, id in ipairs(reversed(inbox)) do back = back + return_home(id) end
 local holder = string.match(redis.call('GET', key('alarm')) or '', '^%d+ (.*)$')
 allow_oom()
-redis.call('DEL', key('inbox:' .. worker), key('worker:' .. worker), key('last:' .. worker),
+redis.call('DEL', key('inbox:' .. worker), key('worker:' .. worker), key('last:' .. worker .. ':0'),
+  key('last:' .. worker .. ':1'),
   key('quiet:' .. worker))
 redis.call('ZREM', key('workers'), worker)
 make_runnable(back)
