@@ -207,7 +207,8 @@ class Fetcher:
         self._ask = self._ask or claim.more or full
         self._set_alarm(claim.due_in)
         attempts = self._pool.take(claim.jobs)
-        if len(self._calls) > 1:
+        call_follows = self._pool.outbox or self._must or (self._ask and self._pool.free > 0)
+        if len(self._calls) > 1 or not (call_follows or len(attempts) >= SPLIT_FROM):
             self._pool.launch(attempts)
             return
         if len(attempts) >= SPLIT_FROM and not self._pool.outbox:

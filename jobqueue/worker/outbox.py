@@ -26,7 +26,7 @@ class Outbox:
             self._has_large = True
 
     def take(self, most: int = MAX_VERDICTS) -> list[Verdict]:
-        """The verdicts of the next call, at most `most`; `put_back` them when its fate is unknown."""
+        """The next verdicts, at most `most`; `put_back` those of a call whose fate is unknown."""
         count = min(self._fitting(), most)
         taken, self._verdicts = self._verdicts[:count], self._verdicts[count:]
         if not self._verdicts:
