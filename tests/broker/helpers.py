@@ -4,11 +4,12 @@ from collections.abc import Sequence
 from typing import Any
 
 from jobqueue.broker.broker import Broker, Consumer
-from jobqueue.ids import new_job_id
+from jobqueue.ids import new_job_id, new_ulid
 from jobqueue.model import ClaimedJob, Failure, Job, Outcome, QueueStats, Settled, Verdict
 from jobqueue.state import State
 from jobqueue.submission import NewJob
 from tests.support.redis import RedisClient
+from tests.support.wait import eventually
 
 QUEUE = "q"
 
@@ -90,3 +91,15 @@ async def drain(consumer: Consumer, *, slots: int = 1) -> list[str]:
             return ended
         await settle(consumer, found.jobs, Outcome.COMPLETED, result=b"1")
         ended += [job.id for job in found.jobs]
+
+
+async def crash(broker: Broker) -> None:
+    """A worker takes a job and is never heard of again; the reaper takes the job back."""
+    lost = await broker.consumer(QUEUE, worker_id=f"lost-{new_ulid()}", lease=0.001)
+    (job,) = await claim(lost)
+
+    async def taken_back() -> bool:
+        await broker.reap(QUEUE, lease=0.001)
+        return await state_of(broker, job.id) is not State.ACTIVE
+
+    await eventually(taken_back)
