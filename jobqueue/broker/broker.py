@@ -10,6 +10,7 @@ from jobqueue.broker.deployment import deployment_of
 from jobqueue.broker.durability import Confirmation
 from jobqueue.broker.events import CancelOrder, Event, Events, LookOrder
 from jobqueue.broker.firing import FireReport, Firing
+from jobqueue.broker.history import History, Input
 from jobqueue.broker.keys import SCHEMA_VERSION, Keys
 from jobqueue.broker.leases import LeaseRenewer, Renewal
 from jobqueue.broker.listing import Filter, Lister
@@ -23,7 +24,16 @@ from jobqueue.broker.schedules import Schedules
 from jobqueue.broker.server_info import ServerInfo, read_server_info
 from jobqueue.errors import RedisRefused
 from jobqueue.job_log import LogLine
-from jobqueue.model import CancelResult, Job, Page, QueueStats, RetryResult, TypeInfo, WorkerInfo
+from jobqueue.model import (
+    CancelResult,
+    Delivery,
+    Job,
+    Page,
+    QueueStats,
+    RetryResult,
+    TypeInfo,
+    WorkerInfo,
+)
 from jobqueue.redis_url import Topology
 from jobqueue.settings import RetentionSettings
 from jobqueue.state import State
@@ -54,6 +64,7 @@ class Broker:
         self._confirmation = Confirmation(connections, keys)
         self._producer = Producer(self._channel, keys, retention)
         self._reader = Reader(self._channel, keys)
+        self._history = History(self._channel, keys)
         self._lister = Lister(self._channel, keys, self._reader)
         self._quieting = Quieting(self._channel, keys, self._reader)
         self._reaping = Reaping(self._channel, keys, retention)
@@ -102,6 +113,14 @@ class Broker:
     async def logs(self, job_id: str) -> list[LogLine]:
         """The newest lines of a job's log, oldest first; none where there is no such job."""
         return await self._reader.logs(job_id)
+
+    async def inputs(self, job_id: str) -> dict[str, Input]:
+        """What the parents of a job left to it, by their full ids, as far as they have ended."""
+        return await self._history.inputs(job_id)
+
+    async def timeline(self, job_id: str) -> list[Delivery]:
+        """How a job's deliveries before the last one ended, oldest first; the newest 50."""
+        return await self._history.timeline(job_id)
 
     async def standings(self, job_ids: Iterable[str]) -> dict[str, Standing]:
         """State and result of each of these jobs that is known; payloads are not read."""
@@ -242,6 +261,7 @@ __all__ = [
     "Consumer",
     "Event",
     "FireReport",
+    "Input",
     "Lease",
     "LookOrder",
     "ReapReport",

@@ -1,6 +1,7 @@
 """What a refusal of new jobs means to their producer."""
 
-from collections.abc import Sequence
+from collections.abc import Container, Iterable, Sequence
+from itertools import chain
 
 from jobqueue.conflicts import IdempotencyConflict
 from jobqueue.errors import FieldError, JobqueueError, QueueFull, TenantFull, UnknownParent
@@ -36,14 +37,31 @@ def full(queue: str, there: int, size: int) -> QueueFull:
     return QueueFull(f"{there} jobs wait in queue {queue!r}, its limit is {size}: try again later")
 
 
+def check_keys(parts: Iterable[Sequence[NewJob]]) -> None:
+    """Raise where a call has one idempotency key for two requests, in whichever of its parts."""
+    first: dict[str, NewJob] = {}
+    for job in chain.from_iterable(parts):
+        if job.options.key is not None:
+            same = first.setdefault(job.options.key, job)
+            if same.digest != job.digest:
+                raise error_of(job, Refusal("conflict", same.id))
+
+
 def check(
-    call: Sequence[NewJob], jobs: Sequence[NewJob], answers: Sequence[Accepted | Refusal]
+    call: Sequence[NewJob],
+    jobs: Sequence[NewJob],
+    answers: Sequence[Accepted | Refusal],
+    *,
+    coming: Container[str] = (),
 ) -> list[Accepted]:
-    """The answers of `jobs`, a part of `call`; raises what refuses one of them."""
+    """The answers of `jobs`, a part of `call`; raises what refuses one of them.
+
+    Jobs may wait for those that are `coming`: not known yet, and known when these come in.
+    """
     accepted: list[Accepted] = []
     for job, answer in zip(jobs, answers, strict=True):
         if isinstance(answer, Accepted):
             accepted.append(answer)
-        elif answer.why != "parent" or answer.what not in {each.id for each in call}:
+        elif answer.why != "parent" or answer.what not in coming:
             raise error_of(job, answer, at=f"/{call.index(job)}")
     return accepted

@@ -4,11 +4,12 @@ from collections.abc import Sequence
 from typing import Any
 
 from jobqueue.broker.broker import Broker, Consumer
-from jobqueue.ids import new_job_id
-from jobqueue.model import ClaimedJob, Failure, Outcome, QueueStats, Settled, Verdict
+from jobqueue.ids import new_job_id, new_ulid
+from jobqueue.model import ClaimedJob, Failure, Job, Outcome, QueueStats, Settled, Verdict
 from jobqueue.state import State
 from jobqueue.submission import NewJob
 from tests.support.redis import RedisClient
+from tests.support.wait import eventually
 
 QUEUE = "q"
 
@@ -66,3 +67,39 @@ def fingerprint(client: RedisClient, namespace: str) -> dict[str, str]:
     names = sorted(client.scan_iter(f"{namespace}:*"))
     digests = client.execute_command("DEBUG", "DIGEST-VALUE", *names)
     return dict(zip(names, digests, strict=True))
+
+
+async def read(broker: Broker, job_id: str) -> Job:
+    """A job that is known."""
+    job = await broker.get(job_id)
+    assert job is not None, f"{job_id} is not known"
+    return job
+
+
+async def complete(consumer: Consumer, job: ClaimedJob, result: bytes = b"1") -> Settled:
+    """End one delivery well."""
+    (answer,) = await settle(consumer, [job], Outcome.COMPLETED, result=result)
+    return answer
+
+
+async def drain(consumer: Consumer, *, slots: int = 1) -> list[str]:
+    """Run all that may start, until a claim brings nothing and asks for no other; the ids."""
+    ended: list[str] = []
+    while True:
+        found = await consumer.claim(slots)
+        if not found.jobs and not found.more:
+            return ended
+        await settle(consumer, found.jobs, Outcome.COMPLETED, result=b"1")
+        ended += [job.id for job in found.jobs]
+
+
+async def crash(broker: Broker) -> None:
+    """A worker takes a job and is never heard of again; the reaper takes the job back."""
+    lost = await broker.consumer(QUEUE, worker_id=f"lost-{new_ulid()}", lease=0.001)
+    (job,) = await claim(lost)
+
+    async def taken_back() -> bool:
+        await broker.reap(QUEUE, lease=0.001)
+        return await state_of(broker, job.id) is not State.ACTIVE
+
+    await eventually(taken_back)

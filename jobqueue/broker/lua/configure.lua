@@ -1,4 +1,4 @@
---!include runnable
+--!include runnable rates
 -- Sets limits of a queue; one with an empty value is lifted. Groups take them up by `place_groups`.
 -- ARGV[1..]: field, value
 
@@ -7,9 +7,6 @@ for i = 1, #ARGV, 2 do
   local field, value = ARGV[i], ARGV[i + 1]
   if value == '' then turn_off(field) else turn_on(field, value) end
 end
-if not on.rate and on.gated and redis.call('DEL', key('starts')) == 1 then
-  redis.call('DEL', key('gate'))
-  turn_off('gated')
-end
+rates().apply()
 if gate_opens() then empty_handoff() else refill() end
 return 1

@@ -1,17 +1,10 @@
---!include verdicts
+--!include verdicts timeline
 --!module note_attempt clear_run schedule requeue
 -- What a delivery that was not the last one does to its job.
 
-local ENTRIES = 50 -- attempts that a timeline keeps, the newest
-
--- Keeps how a delivery ended that was not the job's last; the last one is in its status.
 local function note_attempt(job, outcome, worker, failure)
-  local started = redis.call('HGET', status_key(job.id), 'started_at')
-  local line = '{"outcome":"' .. outcome .. '","started_at_ms":' .. (started or 'null')
-    .. ',"ended_at_ms":' .. stamp .. ',"worker_id":"' .. (worker or '') .. '"'
-    .. (failure and failure ~= '' and ',"error":' .. failure or '') .. '}'
-  redis.call('RPUSH', prefix .. job.id .. ':timeline', line)
-  redis.call('LTRIM', prefix .. job.id .. ':timeline', -ENTRIES, -1)
+  local started_at = redis.call('HGET', status_key(job.id), 'started_at')
+  timeline().note(job.id, outcome, started_at, now, worker, failure)
 end
 
 local function clear_run(job)

@@ -17,6 +17,8 @@ local function is_plain(jobs, i)
   return jobs[i + 4] == '' and jobs[i + 2] == '0' and jobs[i + 3] == '0'
 end
 
+local PLAIN = {state = 'queued'}
+
 local function entry_of(jobs, i)
   local extras = jobs[i + 4] ~= '' and cmsgpack.unpack(jobs[i + 4]) or nil
   local entry = {
@@ -33,24 +35,26 @@ end
 
 -- Decides on all jobs before anything is written. Answers the jobs that come in (an entry, or for a
 -- plain one just where it is in `jobs`), the answers, and whether one is refused.
-local function decide(jobs, existing, room)
+local function decide(jobs, existing, room, asking)
   local coming, answers, refused = {}, {}, false
   for i = 1, #jobs, PARTS_OF_JOB do
     local index = (i + 4) / PARTS_OF_JOB
     local answer
     if existing[index] then
       answer = redis.call('HGET', status_key(jobs[i]), 'state') or 'queued'
-    elseif room and #coming >= room then
-      answer = '!full ' .. integer(on.size - room) .. ' ' .. on.size
-      refused = true
-    elseif is_plain(jobs, i) then
-      answer = 'queued'
-      coming[#coming + 1] = i
     else
-      local entry = entry_of(jobs, i)
-      answer = entry.state or admission().admit(entry)
-      if entry.state then coming[#coming + 1] = entry end
+      local plain = is_plain(jobs, i)
+      local entry = plain and PLAIN or entry_of(jobs, i)
+      local full = room and #coming >= room
+        and '!full ' .. integer(on.size - room) .. ' ' .. on.size
+      if entry.extras then
+        answer = admission().admit(entry, full)
+      else
+        answer = full or entry.state
+        if asking then admission().new[jobs[i]] = {id = jobs[i], state = entry.state} end
+      end
       refused = refused or string.sub(answer, 1, 1) == '!'
+      if answer == entry.state then coming[#coming + 1] = plain and i or entry end
     end
     answers[index] = answer
   end
@@ -136,7 +140,7 @@ local function accept_all(jobs, mode)
   end
   if asking and mode == 'staged' then admission().bind() end
   local room = on.size and mode ~= 'staged' and room_left()
-  local coming, answers, refused = decide(jobs, existing, room)
+  local coming, answers, refused = decide(jobs, existing, room, asking)
   if mode == 'check' or (mode == 'atomic' and refused) then return answers end
   write(jobs, coming, asking)
   if due_before then wake_for_first(due_before) end

@@ -1,4 +1,4 @@
---!module room note close_gate
+--!module room note close_gate apply
 -- Rates: 'count period_ms' is at most `count` starts in any `period_ms`, a sliding window over the times
 -- of the last `count` starts.
 
@@ -37,4 +37,16 @@ end
 local function close_gate(ms)
   if redis.call('PTTL', key('gate')) < ms then redis.call('SET', key('gate'), 1, 'PX', ms) end
   turn_on('gated')
+end
+
+-- Closes or opens the gate as a rate that was just set says.
+local function apply()
+  redis.call('DEL', key('gate'))
+  if not on.rate then
+    redis.call('DEL', key('starts'))
+    turn_off('gated')
+    return
+  end
+  local _, opens = room(on.rate, key('starts'), 1)
+  if opens then close_gate(opens - now) end
 end

@@ -1,4 +1,4 @@
---!include gate lanes groups
+--!include gate lanes groups ages
 -- The one way for a job to become ready to start, and for idle workers to hear of it.
 -- Liveness: the gate is open and a job may start => `handoff` or some inbox is not empty.
 
@@ -22,7 +22,8 @@ end
 
 local function hand_over(group)
   for i = 1, 4 do
-    local id = redis.call('LMOVE', lane_key(group, LANES[i]), key('handoff'), 'RIGHT', 'LEFT')
+    local lane = on.starvation and ages().lane_in_turn(group, i) or lane_key(group, LANES[i])
+    local id = redis.call('LMOVE', lane, key('handoff'), 'RIGHT', 'LEFT')
     if id then return id end
   end
 end

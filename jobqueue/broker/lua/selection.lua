@@ -1,4 +1,4 @@
---!include streams starvation groups
+--!include streams ages groups
 -- Which jobs start next: by priority inside a group, in turns between the groups.
 
 -- Up to `wanted` jobs of a group into `chosen`; answers how many.
@@ -10,7 +10,7 @@ local function choose_from(group, wanted, ahead, chosen)
       local own = peek(stream, ahead)
       if on.starvation and i < 4 then
         lower = stream_of(group, LANES[i + 1])
-        if starvation().overtakes(peek(lower, ahead), own) then stream, own = lower, true end
+        if ages().overtakes(peek(lower, ahead), own) then stream, own = lower, true end
       end
       if not own then break end
       chosen[#chosen + 1] = take_next(stream)
