@@ -19,6 +19,7 @@
     │   ├── IdempotencyConflict 409 idempotency_conflict
     │   ├── NotMovable        409  not_movable
     │   ├── AlreadyStarted    409  already_started
+    │   ├── StillBlocked      409  still_blocked
     │   ├── UniqueKeyHeld     409  unique_key_held
     │   ├── AlreadyFinished   409  already_finished
     │   ├── NotRetryable      409  not_retryable
@@ -159,6 +160,7 @@ class ScheduleNotFound(JobqueueError):
     """No schedule has this name."""
 
     code = "schedule_not_found"
+    status = 404
 
 
 class WorkerNotFound(JobqueueError):

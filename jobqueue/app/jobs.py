@@ -7,10 +7,13 @@ import msgspec
 
 from jobqueue.app.catalog import Catalog
 from jobqueue.app.contents import Contents
+from jobqueue.app.dead import DeadLetters
 from jobqueue.app.listing import JobFilter, list_jobs
+from jobqueue.app.queues import Queues
 from jobqueue.app.requests import JobRequest
 from jobqueue.app.schedules import Schedules
 from jobqueue.app.submission import Submitter
+from jobqueue.app.waiting import Waiting
 from jobqueue.broker.broker import Broker, Event
 from jobqueue.conflicts import (
     AlreadyFinished,
@@ -41,6 +44,9 @@ class Jobs:
 
     Attributes:
         schedules: jobs that are made again and again.
+        waiting: what operators do with jobs that wait.
+        dead: what they do with dead ones.
+        queues: what they do with whole queues.
     """
 
     def __init__(
@@ -52,6 +58,9 @@ class Jobs:
         self._catalog = Catalog(broker, registry)
         self._submitter = Submitter(broker, self._catalog, limits, contents)
         self.schedules = Schedules(broker, self._submitter)
+        self.waiting = Waiting(broker)
+        self.dead = DeadLetters(broker)
+        self.queues = Queues(broker)
 
     async def submit(
         self,

@@ -110,6 +110,19 @@ class Operator:
             yield count
             await asyncio.sleep(0)
 
+    async def purge(self, state: State, job_ids: Sequence[str]) -> int:
+        """Forget those of some jobs that are in this final state; how many those were."""
+        by_queue: dict[str, list[str]] = {}
+        for job_id in job_ids:
+            if names := split_job_id(job_id):
+                by_queue.setdefault(names[0], []).append(names[1])
+        count = 0
+        for queue, ids in by_queue.items():
+            for first in range(0, len(ids), STEP):
+                some = ids[first : first + STEP]
+                count += await self._call(scripts.purge(self._keys.meta(queue), state, some))
+        return count
+
     async def set_limits(self, queue: str, limits: QueueLimits) -> None:
         """Set all limits of a queue; those that are None are lifted."""
         fields: dict[str, Any] = {
