@@ -55,6 +55,7 @@ from jobqueue.outcomes import JobOutcome as JobOutcome
 from jobqueue.outcomes import RateLimited as RateLimited
 from jobqueue.outcomes import Snooze as Snooze
 from jobqueue.outcomes import Unrecoverable as Unrecoverable
+from jobqueue.outcomes import WaitForChildren as WaitForChildren
 
 
 class FieldError(msgspec.Struct, frozen=True):

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from jobqueue.app.arguments import request_of
 from jobqueue.app.bulk import BulkErrors
+from jobqueue.app.flow_requests import flow_of
 from jobqueue.app.handles import JobHandle
 from jobqueue.app.opened import Opened
 from jobqueue.errors import InvalidRequest
@@ -125,3 +126,43 @@ class Enqueuing(Opened):
         wrong.raise_any()
         accepted = await self._opened().submit_many(requests, durability=durability)
         return [self._handle(each.id) for each in accepted]
+
+    async def enqueue_flow(
+        self,
+        steps: Mapping[str, Mapping[str, Any]],
+        *,
+        key: str | None = None,
+        durability: Durability | None = None,
+    ) -> dict[str, JobHandle]:
+        """Submit jobs that wait for each other, all of them or, when one is wrong, none.
+
+            await app.enqueue_flow({
+                "fetch": {"type": "fetch", "payload": {"url": "…"}},
+                "resize": {"type": "resize", "depends_on": ["fetch"]},
+                "show": {"type": "show", "depends_on": ["fetch", "resize"]},
+            })
+
+        The steps of one queue come in at once; those of several queues one queue after the other,
+        and what may refuse them is asked of all queues before.
+
+        Args:
+            steps: each with the arguments of `enqueue` by name; `depends_on` has names of other
+                steps, or mappings with `step` and `on_failure` as in `Parent`.
+            key: idempotency key: the same call with it completes a flow of which a part came in,
+                and gives the handles of the jobs that are there.
+            durability: as for `enqueue`.
+
+        Returns:
+            The handles by the names of the steps.
+
+        Raises:
+            InvalidRequest: names each wrong field, a step that there is not, and a circle; paths
+                start with `/steps/<name>`.
+            PayloadTooLarge: too many steps, or a payload is over its limit.
+            IdempotencyConflict: the key was used for another flow.
+            Backpressure: a queue or tenant has too many jobs.
+            StorageUnavailable: the storage cannot take a large payload: none was taken.
+            Unavailable: Redis cannot take them now.
+        """
+        accepted = await self._opened().flows.submit(flow_of(steps, key), durability=durability)
+        return {name: self._handle(each.id) for name, each in accepted.items()}

@@ -8,6 +8,8 @@ import msgspec
 from jobqueue.app.catalog import Catalog
 from jobqueue.app.contents import Contents
 from jobqueue.app.dead import DeadLetters
+from jobqueue.app.family import Family
+from jobqueue.app.flows import Flows
 from jobqueue.app.listing import JobFilter, list_jobs
 from jobqueue.app.queues import Queues
 from jobqueue.app.requests import JobRequest
@@ -47,6 +49,8 @@ class Jobs:
         waiting: what operators do with jobs that wait.
         dead: what they do with dead ones.
         queues: what they do with whole queues.
+        flows: many jobs that wait for each other.
+        family: what running jobs know of others.
     """
 
     def __init__(
@@ -61,6 +65,8 @@ class Jobs:
         self.waiting = Waiting(broker)
         self.dead = DeadLetters(broker)
         self.queues = Queues(broker)
+        self.flows = Flows(broker, self._submitter, limits, contents)
+        self.family = Family(broker, self._submitter, contents)
 
     async def submit(
         self,

@@ -16,7 +16,7 @@ from jobqueue.broker.listing import Filter, Lister
 from jobqueue.broker.operator import Operator
 from jobqueue.broker.producer import Producer
 from jobqueue.broker.quieting import Quieting
-from jobqueue.broker.reader import Reader, Standing
+from jobqueue.broker.reader import Input, Reader, Standing
 from jobqueue.broker.reaping import Reaping, ReapReport
 from jobqueue.broker.schedule_store import ScheduleStore
 from jobqueue.broker.schedules import Schedules
@@ -93,6 +93,10 @@ class Broker:
             await self._confirmation.wait(accepted, durability)
         return accepted
 
+    async def foresee(self, jobs: Sequence[NewJob]) -> list[Accepted]:
+        """What would become of each of `jobs` if it were enqueued now; nothing is."""
+        return await self._producer.foresee(jobs)
+
     # Readers
 
     async def get(self, job_id: str) -> Job | None:
@@ -102,6 +106,10 @@ class Broker:
     async def logs(self, job_id: str) -> list[LogLine]:
         """The newest lines of a job's log, oldest first; none where there is no such job."""
         return await self._reader.logs(job_id)
+
+    async def inputs(self, job_id: str) -> dict[str, Input]:
+        """How those of a job's parents ended that have ended, by their ids."""
+        return await self._reader.inputs(job_id)
 
     async def standings(self, job_ids: Iterable[str]) -> dict[str, Standing]:
         """State and result of each of these jobs that is known; payloads are not read."""
@@ -242,6 +250,7 @@ __all__ = [
     "Consumer",
     "Event",
     "FireReport",
+    "Input",
     "Lease",
     "LookOrder",
     "ReapReport",

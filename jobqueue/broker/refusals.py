@@ -37,13 +37,26 @@ def full(queue: str, there: int, size: int) -> QueueFull:
 
 
 def check(
-    call: Sequence[NewJob], jobs: Sequence[NewJob], answers: Sequence[Accepted | Refusal]
+    call: Sequence[NewJob],
+    jobs: Sequence[NewJob],
+    answers: Sequence[Accepted | Refusal],
+    *,
+    parents_follow: bool = False,
 ) -> list[Accepted]:
-    """The answers of `jobs`, a part of `call`; raises what refuses one of them."""
+    """The answers of `jobs`, a part of `call`; raises what refuses one of them.
+
+    Args:
+        call: all jobs of the call, by which errors say where a job is.
+        jobs: some of them.
+        answers: what Redis says of those.
+        parents_follow: it was only asked, about a part: parents that are of the same call are not
+            there yet, which refuses nobody.
+    """
+    coming = {job.id for job in call} if parents_follow else set[str]()
     accepted: list[Accepted] = []
     for job, answer in zip(jobs, answers, strict=True):
         if isinstance(answer, Accepted):
             accepted.append(answer)
-        elif answer.why != "parent" or answer.what not in {each.id for each in call}:
+        elif answer.why != "parent" or answer.what not in coming:
             raise error_of(job, answer, at=f"/{call.index(job)}")
     return accepted

@@ -48,6 +48,7 @@ local function decide(jobs, existing)
         answers[index] = admit(entry)
       else
         entry.state = entry.at > now and 'scheduled' or 'queued'
+        new[entry.id] = entry -- others of this call may wait for it
         answers[index] = entry.state
       end
       if entry.state then entries[#entries + 1] = entry end
