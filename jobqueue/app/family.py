@@ -63,7 +63,7 @@ class Family:
         """The result of a job, or the error that stands for it."""
         if found is None:
             return NotReady(f"job {job_id} has not ended")
-        if found.state is State.COMPLETED:
+        if found.state == State.COMPLETED:
             content = await self._contents.fetch(found.result or b"null")
             return msgspec.json.decode(content)
         return _failure(job_id, found.state)
@@ -97,7 +97,7 @@ def _child(fields: Mapping[str, Any], key: str) -> _Child:
 
 def _may_go_on(waits: Mapping[str, Policy], inputs: Mapping[str, Input]) -> bool:
     """Whether a job that waits so runs again, by what it was told of its children."""
-    ended = {child: inputs[child].state is State.COMPLETED for child in waits if child in inputs}
+    ended = {child: inputs[child].state == State.COMPLETED for child in waits if child in inputs}
     if any(not ok and waits[child] == "continue" for child, ok in ended.items()):
         return True
     # one that failed and should have ended the job: it was replayed, and may be better by now
@@ -106,11 +106,11 @@ def _may_go_on(waits: Mapping[str, Policy], inputs: Mapping[str, Input]) -> bool
     )
 
 
-def _failure(job_id: str, state: State | None) -> JobqueueError:
+def _failure(job_id: str, state: str) -> JobqueueError:
     match state:
         case State.CANCELLED:
             return JobCancelled(f"job {job_id} was cancelled")
-        case None:
+        case "gone":
             return JobNotFound(f"there is no job {job_id!r} any more: its retention is over")
         case _:
             return JobFailed(f"job {job_id} is {state}")

@@ -10,20 +10,30 @@ from jobqueue.broker.deployment import deployment_of
 from jobqueue.broker.durability import Confirmation
 from jobqueue.broker.events import CancelOrder, Event, Events, LookOrder
 from jobqueue.broker.firing import FireReport, Firing
+from jobqueue.broker.history import History, Input
 from jobqueue.broker.keys import SCHEMA_VERSION, Keys
 from jobqueue.broker.leases import LeaseRenewer, Renewal
 from jobqueue.broker.listing import Filter, Lister
 from jobqueue.broker.operator import Operator
 from jobqueue.broker.producer import Producer
 from jobqueue.broker.quieting import Quieting
-from jobqueue.broker.reader import Input, Reader, Standing
+from jobqueue.broker.reader import Reader, Standing
 from jobqueue.broker.reaping import Reaping, ReapReport
 from jobqueue.broker.schedule_store import ScheduleStore
 from jobqueue.broker.schedules import Schedules
 from jobqueue.broker.server_info import ServerInfo, read_server_info
 from jobqueue.errors import RedisRefused
 from jobqueue.job_log import LogLine
-from jobqueue.model import CancelResult, Job, Page, QueueStats, RetryResult, TypeInfo, WorkerInfo
+from jobqueue.model import (
+    CancelResult,
+    Delivery,
+    Job,
+    Page,
+    QueueStats,
+    RetryResult,
+    TypeInfo,
+    WorkerInfo,
+)
 from jobqueue.redis_url import Topology
 from jobqueue.settings import RetentionSettings
 from jobqueue.state import State
@@ -54,6 +64,7 @@ class Broker:
         self._confirmation = Confirmation(connections, keys)
         self._producer = Producer(self._channel, keys, retention)
         self._reader = Reader(self._channel, keys)
+        self._history = History(self._channel, keys)
         self._lister = Lister(self._channel, keys, self._reader)
         self._quieting = Quieting(self._channel, keys, self._reader)
         self._reaping = Reaping(self._channel, keys, retention)
@@ -108,8 +119,12 @@ class Broker:
         return await self._reader.logs(job_id)
 
     async def inputs(self, job_id: str) -> dict[str, Input]:
-        """How those of a job's parents ended that have ended, by their ids."""
-        return await self._reader.inputs(job_id)
+        """What the parents of a job left to it, by their full ids, as far as they have ended."""
+        return await self._history.inputs(job_id)
+
+    async def timeline(self, job_id: str) -> list[Delivery]:
+        """How a job's deliveries before the last one ended, oldest first; the newest 50."""
+        return await self._history.timeline(job_id)
 
     async def standings(self, job_ids: Iterable[str]) -> dict[str, Standing]:
         """State and result of each of these jobs that is known; payloads are not read."""

@@ -32,13 +32,6 @@ class Standing(msgspec.Struct, frozen=True):
     result: bytes | None
 
 
-class Input(msgspec.Struct, frozen=True):
-    """How a parent of a job ended; its state is None where it was not known any more."""
-
-    state: State | None
-    result: bytes | None
-
-
 class Reader:
     """Looks things up; changes nothing but its own list of types."""
 
@@ -69,18 +62,6 @@ class Reader:
             return []
         key = self._keys.of(names[0], f"{names[1]}:log")
         return decode_log(await self._channel.execute("LRANGE", key, 0, -1))
-
-    async def inputs(self, job_id: str) -> dict[str, Input]:
-        """How those of a job's parents ended that have ended, by their ids."""
-        names = split_job_id(job_id)
-        if names is None:
-            return {}
-        queue, ulid = names
-        fields = await self._channel.execute("HGETALL", self._keys.of(queue, f"{ulid}:inputs"))
-        return {
-            name.decode() if b"-" in name else f"{queue}-{name.decode()}": _decode_input(text)
-            for name, text in zip(fields[::2], fields[1::2], strict=True)
-        }
 
     async def standings(self, job_ids: Iterable[str]) -> dict[str, Standing]:
         """How each of these jobs stands, without its payload; unknown ones are left out."""
@@ -174,11 +155,6 @@ class Reader:
     async def _now(self) -> int:
         seconds: Any = (await self._channel.execute("TIME"))[0]
         return int(seconds)
-
-
-def _decode_input(text: bytes) -> Input:
-    state, _, result = text.partition(b" ")
-    return Input(None if state == b"gone" else State(state.decode()), result or None)
 
 
 def _decode_worker(text: bytes) -> WorkerInfo:

@@ -1,4 +1,4 @@
---!include base events gate groups runnable unique finish verdicts
+--!include base events gate groups runnable unique finish timeline verdicts
 -- Takes running jobs back from workers that stopped renewing, at most `limit` a call. A job that
 -- was taken back `max_crashes` times in a row is dead: it kills its workers.
 --

@@ -1,4 +1,4 @@
---!include base events gate groups runnable unique
+--!include base events gate groups runnable unique timeline
 -- Queues dead or cancelled jobs again, with all their attempts. Answers per job queued,
 -- not_retryable, duplicate (another job holds its unique key) or not_found.
 -- ARGV[1..]: id
@@ -18,10 +18,18 @@ local function reopen_key(job)
   if id == job.id then redis.call('SET', key('key:' .. job.x.k), id .. ' ' .. digest) end
 end
 
+-- What killed a job, as a JSON string; nil where that cannot be told.
+local function last_words(job)
+  local failure = job.state == 'dead' and redis.call('GET', prefix .. job.id .. ':error')
+  local readable, kept = pcall(cjson.decode, failure or '')
+  return readable and cjson.encode(kept.message) or nil
+end
+
 local function replay(job)
   if job.letter == '' then return 'not_found' end
   if job.state ~= 'dead' and job.state ~= 'cancelled' then return 'not_retryable' end
   if not hold_again(job) then return 'duplicate' end
+  note_delivery(job.id, job.state, job.started_at, job.finished_at, job.worker, last_words(job))
   redis.call('ZREM', key(job.state), job.id)
   redis.call('HDEL', status_key(job.id), 'attempt', 'deliveries', 'crashes', 'cancel', 'reason',
     'run_at', 'started_at', 'finished_at', 'progress', 'worker', 'expires_at')
@@ -36,7 +44,7 @@ end
 
 local jobs, met = {}, {}
 for i = 1, #ARGV do
-  local job = job_of(ARGV[i], {'state', 'lane', 'x'})
+  local job = job_of(ARGV[i], {'state', 'lane', 'x', 'started_at', 'finished_at', 'worker'})
   job.letter = first_letter(job.id)
   if job.x.u then job.holders = holders_of(job) end
   jobs[i] = job

@@ -1,4 +1,4 @@
---!include base events gate groups runnable unique finish outbox dependencies verdicts
+--!include base events gate groups runnable unique finish outbox dependencies timeline verdicts
 -- Ends deliveries. Answers per verdict: ok, cancelled (somebody had cancelled the job, so it ends
 -- so), done (the verdict had arrived before) or stale (the delivery is no longer this worker's);
 -- the last two change nothing.

@@ -1,7 +1,5 @@
 -- The one way out of `active`: what a verdict (or a lost worker) does to a running job.
 
-local ENTRIES = 50 -- attempts that a timeline keeps, the newest
-
 local released = {} -- ids that leave `leases`
 local released_groups = {}
 
@@ -18,14 +16,9 @@ local function clear_run(job)
   redis.call('HDEL', status_key(job.id), 'cancel', 'deliveries', 'crashes', 'progress')
 end
 
--- Keeps how a delivery ended that was not the job's last; the last one is in its status.
 local function note_attempt(job, outcome, worker, failure)
-  local started = redis.call('HGET', status_key(job.id), 'started_at')
-  local line = '{"outcome":"' .. outcome .. '","started_at_ms":' .. (started or 'null')
-    .. ',"ended_at_ms":' .. integer(now) .. ',"worker_id":"' .. (worker or '') .. '"'
-    .. (failure and failure ~= '' and ',"error":' .. failure or '') .. '}'
-  redis.call('RPUSH', prefix .. job.id .. ':timeline', line)
-  redis.call('LTRIM', prefix .. job.id .. ':timeline', -ENTRIES, -1)
+  local started_at = redis.call('HGET', status_key(job.id), 'started_at')
+  note_delivery(job.id, outcome, started_at, now, worker, failure)
 end
 
 -- Further fields of the status may follow.
