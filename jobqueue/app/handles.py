@@ -9,7 +9,7 @@ from typing_extensions import override
 
 from jobqueue.app.jobs import Jobs, completed
 from jobqueue.job_log import LogLine
-from jobqueue.model import Job
+from jobqueue.model import Delivery, Job
 
 
 class JobHandle:
@@ -47,6 +47,14 @@ class JobHandle:
             JobNotFound: it is gone: its retention is over.
         """
         return await self._jobs.logs(self.id)
+
+    async def timeline(self) -> list[Delivery]:
+        """How the job's deliveries before the last one ended, oldest first; the newest 50.
+
+        Raises:
+            JobNotFound: it is gone: its retention is over.
+        """
+        return await self._jobs.timeline(self.id)
 
     async def result(self, timeout: float | None = None) -> Any:  # noqa: ASYNC109 - the message names the job
         """Wait until the job has ended; what its handler returned.

@@ -28,7 +28,7 @@ from jobqueue.conflicts import (
 from jobqueue.errors import JobNotFound, RedisUnavailable
 from jobqueue.job_log import LogLine
 from jobqueue.metrics import JOBS_ENQUEUED, JOBS_FINISHED, queue_label
-from jobqueue.model import CancelResult, Job, Outcome, Page, RetryResult, Submitted
+from jobqueue.model import CancelResult, Delivery, Job, Outcome, Page, RetryResult, Submitted
 from jobqueue.registry import Registry
 from jobqueue.settings import LimitSettings
 from jobqueue.state import State
@@ -133,6 +133,17 @@ class Jobs:
         if not lines:
             await self.read(job_id)
         return lines
+
+    async def timeline(self, job_id: str) -> list[Delivery]:
+        """How a job's deliveries before its last one ended, oldest first; the newest 50.
+
+        Raises:
+            JobNotFound: there is no such job.
+        """
+        deliveries = await self._broker.timeline(job_id)
+        if not deliveries:
+            await self.read(job_id)
+        return deliveries
 
     async def list_jobs(self, wanted: JobFilter, *, limit: int, cursor: str | None) -> Page:
         """A page of jobs; see `list_jobs`."""

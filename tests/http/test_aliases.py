@@ -25,6 +25,7 @@ EXAMPLES: dict[tuple[str, str], tuple[str, Any, int]] = {
     ("GET", "/jobs/{state}"): ("/jobs/pending", None, 200),
     ("GET", "/jobs/{id}"): ("/jobs/{id}", None, 200),
     ("DELETE", "/jobs/{id}"): ("/jobs/{id}", None, 200),
+    ("DELETE", "/jobs/{state}"): ("/jobs/failed", None, 200),
     ("GET", "/jobs/{id}/status"): ("/jobs/{id}/status", None, 200),
     ("GET", "/jobs/{id}/progress"): ("/jobs/{id}/progress", None, 200),
     ("GET", "/jobs/{type}/jobs"): ("/jobs/thumbnail/jobs", None, 200),
