@@ -125,6 +125,7 @@ async def test_counts_under_both_vocabularies(service: Service, path: str) -> No
     expected = dict.fromkeys([*State, *STATE_ALIASES], 0)
     expected |= {"queued": 1, "waiting": 1, "pending": 1, "scheduled": 1, "delayed": 1}
     assert stats["queues"]["images"].pop("oldest_queued_seconds") >= 0
+    assert not stats["queues"]["images"].pop("paused")
     assert stats == {**expected, "queues": {"images": expected}}
 
 
