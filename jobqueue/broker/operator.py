@@ -79,9 +79,11 @@ class Operator:
 
         Returns:
             `moved`, its state where that does not allow it, `bound` (jobs or a unique key depend
-            on its place) or `not_found`. The new id is `<queue>-<the same ULID>`.
+            on its place, or it is there) or `not_found`. The new id is `<queue>-<the same ULID>`.
         """
         target = f"{queue}-{job_id[-ULID_LENGTH:]}"
+        if target == job_id:
+            return "bound"
         answer = await self._on_one(
             job_id, scripts.move_out, target, self._dead_ms, self._retention
         )

@@ -43,10 +43,15 @@ class Outbox:
         """Carry the oldest messages of a queue; whether there may be more."""
         meta = self._keys.meta(queue)
         found = await self._channel.call(scripts.outbox_read(meta, MESSAGES))
-        arrived = await asyncio.gather(*(self._deliver(_Message(*fields)) for fields in found))
-        done = [raw for raw in arrived if raw is not None]
+        arrived = await asyncio.gather(
+            *(self._deliver(_Message(*fields)) for fields in found), return_exceptions=True
+        )
+        done = [raw for raw in arrived if isinstance(raw, bytes)]
         if done:
             await self._channel.call(scripts.outbox_done(meta, done))
+        for error in arrived:
+            if isinstance(error, BaseException):
+                raise error
         return len(found) == MESSAGES and bool(done)
 
     async def _deliver(self, message: _Message) -> bytes | None:
@@ -57,10 +62,10 @@ class Outbox:
         queue, ulid = names
         try:
             await self._channel.execute("SADD", self._keys.queues, queue)
-            await self._channel.call(self._call(message, self._keys.meta(queue), ulid))
+            answer = await self._channel.call(self._call(message, self._keys.meta(queue), ulid))
         except RedisFull:
             return None
-        return message.raw
+        return None if answer == b"coming" else message.raw
 
     def _call(self, message: _Message, meta: str, ulid: str) -> scripts.ScriptCall:
         match message.op:

@@ -16,6 +16,7 @@ from jobqueue.broker.codec import (
 )
 from jobqueue.broker.commands import Commands
 from jobqueue.broker.keys import SCHEMA_VERSION, Keys
+from jobqueue.broker.ordering import parents_first
 from jobqueue.broker.resend import resend
 from jobqueue.errors import RedisUnavailable
 from jobqueue.ids import created_at_ms, new_ulid, split_job_id
@@ -72,7 +73,7 @@ class Producer:
                 sending the same call again completes it.
         """
         by_queue: dict[str, list[NewJob]] = defaultdict(list)
-        for job in jobs:
+        for job in parents_first(jobs):
             by_queue[queue_of(job)].append(job)
         if len(by_queue) > 1:
             for queue, group in by_queue.items():
@@ -145,7 +146,7 @@ class Producer:
             some = [job for job in part if encode_extras(job)]
             if some:
                 answers = await self._enqueue_call(queue, some, "check")
-                refusals.check(call, some, answers, parents_follow=True)
+                refusals.check(call, some, answers, coming={job.id for job in call})
 
     async def _enqueue_call(
         self, queue: str, jobs: Sequence[NewJob], mode: str

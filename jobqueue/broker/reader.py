@@ -25,6 +25,10 @@ TYPE_DAYS = 30
 """How long a type that no worker publishes any more is known."""
 
 
+MAX_MOVES = 10
+"""Queues through which a job that operators moved is followed: nobody means to move it so often."""
+
+
 class Standing(msgspec.Struct, frozen=True):
     """How a job stands: its state, and its result where it has one."""
 
@@ -40,20 +44,29 @@ class Reader:
         self._keys = keys
 
     async def get(self, job_id: str) -> Job | None:
-        """The job of this id, None when there is none."""
-        names = split_job_id(job_id)
-        if names is None:
-            return None
-        return (await self.read(names[0], [job_id]))[0]
+        """The job of this id, in whichever queue it is now; None when there is none."""
+        for _ in range(MAX_MOVES):
+            names = split_job_id(job_id)
+            if names is None:
+                return None
+            (record,) = await self._records(names[0], [job_id])
+            if not isinstance(record, bytes):
+                return decode_job(job_id, record) if record else None
+            job_id = record.decode()
+        return None
 
     async def read(self, queue: str, job_ids: Sequence[str]) -> list[Job | None]:
-        """Jobs of one queue by id, at most 100."""
-        call = scripts.read(self._keys.meta(queue), map(ulid_of, job_ids))
-        records = await self._channel.call(call)
+        """Jobs of one queue by id, at most 100; one that was moved away is not there."""
         return [
-            decode_job(job_id, record) if record else None
-            for job_id, record in zip(job_ids, records, strict=True)
+            decode_job(job_id, record) if isinstance(record, list) else None
+            for job_id, record in zip(job_ids, await self._records(queue, job_ids), strict=True)
         ]
+
+    async def _records(self, queue: str, job_ids: Sequence[str]) -> list[Any]:
+        """What is kept of each job; the id that it has now as bytes, where it was moved."""
+        call = scripts.read(self._keys.meta(queue), map(ulid_of, job_ids))
+        records: list[Any] = await self._channel.call(call)
+        return records
 
     async def logs(self, job_id: str) -> list[LogLine]:
         """The newest lines of a job's log, oldest first; none where there is no such job."""
@@ -64,24 +77,39 @@ class Reader:
         return decode_log(await self._channel.execute("LRANGE", key, 0, -1))
 
     async def standings(self, job_ids: Iterable[str]) -> dict[str, Standing]:
-        """How each of these jobs stands, without its payload; unknown ones are left out."""
+        """How each of these jobs stands, without its payload; unknown ones are left out.
+
+        One that was moved to another queue is found by its old id.
+        """
+        found: dict[str, Standing] = {}
+        current = {job_id: job_id for job_id in job_ids}
+        for _ in range(MAX_MOVES):
+            answers = await self._standings(set(current.values()))
+            moved: dict[str, str] = {}
+            for asked, job_id in current.items():
+                match answers.get(job_id):
+                    case [state, result]:
+                        found[asked] = Standing(State(state.decode()), result)
+                    case bytes(forward):
+                        moved[asked] = forward.decode()
+                    case _:
+                        pass  # unknown
+            current = moved
+        return found
+
+    async def _standings(self, job_ids: Iterable[str]) -> dict[str, Any]:
+        """The answers of `standings.lua`, by id."""
         by_queue: dict[str, list[str]] = {}
         for job_id in job_ids:
             if names := split_job_id(job_id):
                 by_queue.setdefault(names[0], []).append(job_id)
-        found: dict[str, Standing] = {}
+        answers: dict[str, Any] = {}
         for queue, ids in by_queue.items():
             for first in range(0, len(ids), READ_JOBS):
-                found |= await self._standings(queue, ids[first : first + READ_JOBS])
-        return found
-
-    async def _standings(self, queue: str, job_ids: Sequence[str]) -> dict[str, Standing]:
-        call = scripts.standings(self._keys.meta(queue), map(ulid_of, job_ids))
-        return {
-            job_id: Standing(State(standing[0].decode()), standing[1])
-            for job_id, standing in zip(job_ids, await self._channel.call(call), strict=True)
-            if standing
-        }
+                some = ids[first : first + READ_JOBS]
+                call = scripts.standings(self._keys.meta(queue), map(ulid_of, some))
+                answers |= zip(some, await self._channel.call(call), strict=True)
+        return answers
 
     async def queues(self) -> list[str]:
         """All queues ever used, by name."""

@@ -1,6 +1,6 @@
 """What a refusal of new jobs means to their producer."""
 
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 
 from jobqueue.conflicts import IdempotencyConflict
 from jobqueue.errors import FieldError, JobqueueError, QueueFull, TenantFull, UnknownParent
@@ -41,18 +41,12 @@ def check(
     jobs: Sequence[NewJob],
     answers: Sequence[Accepted | Refusal],
     *,
-    parents_follow: bool = False,
+    coming: Container[str] = (),
 ) -> list[Accepted]:
     """The answers of `jobs`, a part of `call`; raises what refuses one of them.
 
-    Args:
-        call: all jobs of the call, by which errors say where a job is.
-        jobs: some of them.
-        answers: what Redis says of those.
-        parents_follow: it was only asked, about a part: parents that are of the same call are not
-            there yet, which refuses nobody.
+    Jobs may wait for those that are `coming`: not known yet, and known when these come in.
     """
-    coming = {job.id for job in call} if parents_follow else set[str]()
     accepted: list[Accepted] = []
     for job, answer in zip(jobs, answers, strict=True):
         if isinstance(answer, Accepted):

@@ -5,7 +5,7 @@ from typing import Any
 
 from jobqueue.broker.broker import Broker, Consumer
 from jobqueue.ids import new_job_id
-from jobqueue.model import ClaimedJob, Failure, Outcome, QueueStats, Settled, Verdict
+from jobqueue.model import ClaimedJob, Failure, Job, Outcome, QueueStats, Settled, Verdict
 from jobqueue.state import State
 from jobqueue.submission import NewJob
 from tests.support.redis import RedisClient
@@ -66,3 +66,27 @@ def fingerprint(client: RedisClient, namespace: str) -> dict[str, str]:
     names = sorted(client.scan_iter(f"{namespace}:*"))
     digests = client.execute_command("DEBUG", "DIGEST-VALUE", *names)
     return dict(zip(names, digests, strict=True))
+
+
+async def read(broker: Broker, job_id: str) -> Job:
+    """A job that is known."""
+    job = await broker.get(job_id)
+    assert job is not None, f"{job_id} is not known"
+    return job
+
+
+async def complete(consumer: Consumer, job: ClaimedJob, result: bytes = b"1") -> Settled:
+    """End one delivery well."""
+    (answer,) = await settle(consumer, [job], Outcome.COMPLETED, result=result)
+    return answer
+
+
+async def drain(consumer: Consumer, *, slots: int = 1) -> list[str]:
+    """Run all that may start, until a claim brings nothing and asks for no other; the ids."""
+    ended: list[str] = []
+    while True:
+        found = await consumer.claim(slots)
+        if not found.jobs and not found.more:
+            return ended
+        await settle(consumer, found.jobs, Outcome.COMPLETED, result=b"1")
+        ended += [job.id for job in found.jobs]

@@ -12,7 +12,7 @@ from .snapshot import LANES, Snapshot
 OWNERLESS = {"meta", "handoff", "leases", "intake", "workers", "outbox", "archive"}
 OWNERLESS |= {*LANES.values(), "scheduled", "blocked", "completed", "dead", "cancelled"}
 OWNERLESS |= {"expiring", "releasing", "ring", "waiting", "groups", "running", "open", "limits"}
-OWNERLESS |= {"held", "schedules", "schedule_due"}
+OWNERLESS |= {"held", "debts", "schedules", "schedule_due"}
 """Keys that live as long as their queue, and are bounded by what is in it."""
 
 
@@ -53,7 +53,8 @@ def _running(queue: Snapshot) -> Iterator[str]:
         if state == "active" and "expires_at" in status:
             yield f"{ulid} has started and may still expire"
         waits = state in {"scheduled", "blocked"}
-        if waits and {"deliveries", "cancel", "progress"} & status.keys():
+        delivered = {"deliveries", "progress"} if "crashes" not in status else set()
+        if waits and ({"cancel"} | delivered) & status.keys():
             yield f"{ulid} is {state} and keeps what belongs to a delivery"
 
 

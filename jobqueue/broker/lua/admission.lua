@@ -8,6 +8,7 @@
 
 local new = {} -- id -> entry of this call
 local changes = {} -- what to write besides the entries themselves
+local stand_ins = {} -- id of an entry -> id of the job that stands for it
 local first_of = {} -- idempotency key -> {job, digest}: as read, then as decided
 local open_count = {} -- group -> open jobs, those of this call included
 
@@ -15,7 +16,15 @@ local binding = false -- whether these jobs were accepted before, so that none m
 
 local function change(action) changes[#changes + 1] = action end
 
-local function stands_for(job, why) return '=' .. why .. ' ' .. job.id .. ' ' .. job.state end
+local function stands_for(job, why, entry)
+  stand_ins[entry.id] = job.id
+  return '=' .. why .. ' ' .. job.id .. ' ' .. job.state
+end
+
+-- One that is gone has most likely done what it was for.
+local function state_now(id)
+  return first_letter(id) == '' and 'completed' or job_of(id, {'state'}).state
+end
 
 -- The first job of an entry's idempotency key, as an answer; nil where the entry is the first.
 local function earlier(entry)
@@ -25,12 +34,11 @@ local function earlier(entry)
     local id, digest, state = string.match(redis.call('GET', key('key:' .. name)) or '',
       '^(%S+) (%S+) ?(%S*)')
     if not id then return nil end
-    if state == '' then state = job_of(id, {'state'}).state end
-    first = {job = {id = id, state = state}, digest = digest}
+    first = {job = {id = id, state = state == '' and state_now(id) or state}, digest = digest}
     first_of[name] = first
   end
   local same = first.digest == entry.extras.digest or binding
-  return same and stands_for(first.job, 'k') or '!conflict ' .. first.job.id
+  return same and stands_for(first.job, 'k', entry) or '!conflict ' .. first.job.id
 end
 
 -- The key names `job` from now on: the entry itself, or the one that stands for it.
@@ -59,7 +67,7 @@ end
 local function hold(entry, held)
   held.first = entry
   change(function()
-    redis.call('SET', unique_key(entry), entry.id)
+    write_holders(entry, entry.id, '')
     if entry.extras.ttl then redis.call('PEXPIRE', unique_key(entry), entry.extras.ttl) end
   end)
 end
@@ -113,8 +121,7 @@ local MODES = {
     else
       held.second = entry
       entry.follows = true
-      local names = held.first.id .. ' ' .. entry.id
-      change(function() redis.call('SET', unique_key(entry), names) end)
+      change(function() write_holders(entry, held.first.id, entry.id) end)
     end
   end,
 }
@@ -124,10 +131,7 @@ local function throttled(entry)
   local name = key('throttle:' .. entry.x.t)
   local id = holders[name] or redis.call('GET', name)
   if id and new[id] then return new[id] end
-  if id then
-    local gone = first_letter(id) == ''
-    return {id = id, state = gone and 'completed' or job_of(id, {'state'}).state}
-  end
+  if id then return {id = id, state = state_now(id)} end
   holders[name] = entry.id
   change(function() redis.call('SET', name, entry.id, 'PX', entry.extras.ttl) end)
 end
@@ -144,6 +148,7 @@ end
 local function without_parent(entry)
   local parents = entry.extras.parents
   if not parents then return nil end
+  for _, edge in ipairs(parents) do edge[1] = stand_ins[edge[1]] or edge[1] end
   entry.edges = edges_to(parents, new)
   if entry.edges.missing and not binding then return '!parent ' .. full_id(entry.edges.missing) end
 end
@@ -162,14 +167,15 @@ local function stand_in(entry)
   return x.t and throttled(entry) or x.u and MODES[x.m](entry, holders_now(entry))
 end
 
--- The answer to an entry. What it decides counts for the entries after it.
-local function admit(entry)
+-- The answer to an entry; `full` refuses it where no other stands for it by its idempotency key.
+-- What it decides counts for the entries after it.
+local function admit(entry, full)
   local x = entry.x
-  local refused = x.g and over_size(entry) or without_parent(entry) or x.k and earlier(entry)
+  local refused = x.k and earlier(entry) or full or x.g and over_size(entry) or without_parent(entry)
   if refused then return refused end
   local standing = stand_in(entry)
   name_first(entry, standing or entry)
-  if standing then return stands_for(standing, 'u') end
+  if standing then return stands_for(standing, 'u', entry) end
   entry.state = state_of(entry)
   new[entry.id] = entry
   if open_count[x.g] then open_count[x.g] = open_count[x.g] + 1 end

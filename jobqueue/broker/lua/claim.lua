@@ -57,7 +57,7 @@ local function start(candidate)
     redis.call('HDEL', status_key(id), 'expires_at')
     redis.call('ZREM', key('expiring'), id)
   end
-  if job.holders and job.holders.first == id then redis.call('DEL', unique_key(job)) end
+  if job.holders and job.holders.first == id then write_holders(job, '', '') end
   add_job(id, candidate.spec, job, deliveries)
   taken[#taken + 1] = id
   event(id, 'active', worker)
@@ -136,7 +136,7 @@ local function take()
   finish_all()
   make_runnable(back)
   close_ring()
-  refill()
+  if gate_opens() then empty_handoff() else refill() end
 end
 
 -- When this queue next has something to start by time alone: {time, id of a scheduled job}.
@@ -149,7 +149,10 @@ local function next_time()
     local waiting = tonumber(redis.call('ZRANGE', key('waiting'), 0, 0, 'WITHSCORES')[2])
     if waiting and waiting < (due or math.huge) then return waiting end
   end
-  return opens and math.max(opens, due or opens) or due, id
+  if not opens then return due, id end
+  local ready_jobs = tonumber(redis.call('HGET', meta, 'queued') or 0) > 0
+  if ready_jobs or not due then return opens, id end
+  return math.max(opens, due), id
 end
 
 -- Gives the alarm for that time to this worker when it has a slot to run a job in.

@@ -10,7 +10,8 @@ local function forget_oldest()
   local popped = redis.call('ZPOPMIN', key(state), limit)
   local ids = {}
   for i = 1, #popped, 2 do ids[#ids + 1] = popped[i] end
-  forget(forgettable(state, ids))
+  ids = forgettable(state, ids)
+  forget(ids)
   return ids
 end
 
@@ -40,7 +41,9 @@ local function cancel_next()
     local job = first_letter(ids[i]) ~= '' and job_of(ids[i], UNSTARTED)
     if job and job.state == state and not met[ids[i]] then
       foresee_end(job)
-      jobs[#jobs + 1] = job
+      -- one that only waits for its unique key ends before the holder, who would let it start
+      local follows = job.holders and job.holders.second == job.id
+      table.insert(jobs, follows and 1 or #jobs + 1, job)
       met[ids[i]] = true
     end
   end

@@ -8,9 +8,6 @@ for i = 1, #ARGV, 2 do
   if value == '' then redis.call('HDEL', meta, field) else redis.call('HSET', meta, field, value) end
   on[field] = value ~= '' and value
 end
-if not on.rate and on.gated and redis.call('DEL', key('starts')) == 1 then
-  redis.call('DEL', key('gate'))
-  turn_off('gated')
-end
+apply_rate()
 if gate_opens() then empty_handoff() else refill() end
 return 1

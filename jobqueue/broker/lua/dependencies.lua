@@ -86,7 +86,7 @@ end
 local function tell(child, parent, policy, state, result)
   if not policy or child.state ~= 'blocked' then return end
   local waits = prefix .. child.id .. ':waits'
-  redis.call('HDEL', waits, parent)
+  if redis.call('HDEL', waits, parent) == 0 then return end -- it is listed twice with its parent
   redis.call('HSET', prefix .. child.id .. ':inputs', parent, state .. ' ' .. result)
   child.left = child.left - 1
   local outcome = consequence(state, policy)

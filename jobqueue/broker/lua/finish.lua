@@ -16,7 +16,7 @@ local function unblock(job)
   redis.call('ZREM', key('blocked'), job.id)
   local run_at = tonumber(job.run_at or 0)
   if run_at > now then
-    redis.call('HSET', status_key(job.id), 'state', 'scheduled')
+    redis.call('HSET', status_key(job.id), 'state', 'scheduled', 'lane', job.lane or job.letter)
     redis.call('ZADD', key('scheduled'), run_at, job.id)
     event(job.id, 'scheduled')
   else

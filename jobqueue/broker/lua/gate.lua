@@ -36,6 +36,18 @@ local function rate_room(rate, starts, wanted)
   return 0, tonumber(old[1]) + period
 end
 
+-- Closes or opens the gate as a rate that was just set says.
+local function apply_rate()
+  redis.call('DEL', key('gate'))
+  if not on.rate then
+    redis.call('DEL', key('starts'))
+    turn_off('gated')
+    return
+  end
+  local _, opens = rate_room(on.rate, key('starts'), 1)
+  if opens then close_gate(opens - now) end
+end
+
 -- Notes `started` starts; answers when the next may follow, nil where it may at once.
 local function note_starts(rate, starts, started)
   local count, period = read_rate(rate)

@@ -1,6 +1,7 @@
 -- Groups of jobs (a tenant's, or those of one limit key) share the workers in turn. A group has
 -- lanes of its own; while it has jobs it is listed in `groups`, and has a place in `ring` when one may
--- start, and in `waiting` until one may. Jobs without a group are the group '', which has no limits
+-- start, and in `waiting` until one may. The one with the lowest score in the ring is next; each job
+-- that it starts adds to its score, and `debts` keeps the scores of those that left. Jobs without a group are the group '', which has no limits
 -- but the queue's.
 
 local LANE_KEYS = {}
@@ -31,13 +32,16 @@ local function limits_of(group)
   return limits
 end
 
+-- Until when a group that met a limit elsewhere is left alone, nil where it is not.
+local function held_until(group) return tonumber(redis.call('HGET', key('held'), group) or nil) end
+
 -- How many of `wanted` jobs of a group may start now, and when the next may if none.
 local function group_room(group, wanted)
   if group == '' then return wanted end
   local limits = limits_of(group)
   if limits.paused then return 0, math.huge end
-  local held = on.holds and tonumber(redis.call('HGET', key('held'), group) or 0) or 0
-  if held > now then return 0, held end
+  local held = on.holds and held_until(group)
+  if held and held > now then return 0, held end
   if limits.cap then
     local running = tonumber(redis.call('HGET', key('running'), group) or 0)
     wanted = math.min(wanted, limits.cap - running)
@@ -52,8 +56,23 @@ local function has_jobs(group)
     lane_key(group, 'normal'), lane_key(group, 'low')) > 0
 end
 
--- Puts a group where it belongs now: in the ring, among the waiting, or nowhere. A group that
--- comes back takes its turn next, and has saved up nothing.
+-- Into the ring. A group that comes back has saved up nothing, and still owes for the jobs that it
+-- started before it left.
+local function enter_ring(group)
+  if redis.call('ZSCORE', key('ring'), group) then return end
+  local debt = tonumber(redis.call('ZSCORE', key('debts'), group) or 0)
+  redis.call('ZADD', key('ring'), math.max(tonumber(on.turn or 0), debt), group)
+  redis.call('ZREM', key('debts'), group)
+end
+
+local function leave_ring(group)
+  local score = redis.call('ZSCORE', key('ring'), group)
+  if not score then return end
+  redis.call('ZREM', key('ring'), group)
+  if tonumber(score) > tonumber(on.turn or 0) then redis.call('ZADD', key('debts'), score, group) end
+end
+
+-- Puts a group where it belongs now: in the ring, among the waiting, or nowhere.
 local function place(group)
   local room, opens = 0, nil
   local jobs = has_jobs(group)
@@ -63,12 +82,14 @@ local function place(group)
   else
     redis.call('ZREM', key('groups'), group)
   end
+  local held = on.holds and held_until(group)
+  if held and held <= now then redis.call('HDEL', key('held'), group) end
   if room > 0 then
-    redis.call('ZADD', key('ring'), 'NX', on.turn or 0, group)
+    enter_ring(group)
     redis.call('ZREM', key('waiting'), group)
     return
   end
-  redis.call('ZREM', key('ring'), group)
+  leave_ring(group)
   if jobs then
     redis.call('ZADD', key('waiting'), opens == math.huge and '+inf' or opens, group)
   else
@@ -80,6 +101,7 @@ end
 local function take_turn(group, score, taken)
   redis.call('ZADD', key('ring'), 'XX', score + taken / limits_of(group).weight, group)
   redis.call('HSET', meta, 'turn', score)
+  redis.call('ZREMRANGEBYSCORE', key('debts'), '-inf', score)
   on.turn = score
 end
 
@@ -87,10 +109,7 @@ end
 local function reopen_groups(limit)
   if not on.grouped then return end
   local open = redis.call('ZRANGE', key('waiting'), '-inf', now, 'BYSCORE', 'LIMIT', 0, limit)
-  for _, group in ipairs(open) do
-    if on.holds then redis.call('HDEL', key('held'), group) end
-    place(group)
-  end
+  for _, group in ipairs(open) do place(group) end
   if on.holds and redis.call('EXISTS', key('held')) == 0 then turn_off('holds') end
 end
 
@@ -99,7 +118,7 @@ local function close_ring()
   if not on.grouped or redis.call('EXISTS', key('waiting')) == 1 then return end
   local left = redis.call('ZRANGE', key('ring'), 0, 1)
   if #left == 0 or (#left == 1 and left[1] == '') then
-    redis.call('DEL', key('ring'), key('groups'))
+    redis.call('DEL', key('ring'), key('groups'), key('debts'))
     turn_off('turn')
     turn_off('grouped')
   end

@@ -42,13 +42,15 @@ local function decide(jobs, existing)
       answers[index] = redis.call('HGET', status_key(jobs[i]), 'state') or 'queued'
     else
       local entry = entry_of(jobs, i)
-      if room and #entries >= room then
-        answers[index] = '!full ' .. integer(on.size - room) .. ' ' .. on.size
-      elseif entry.extras then
-        answers[index] = admit(entry)
+      local full = room and #entries >= room
+        and '!full ' .. integer(on.size - room) .. ' ' .. on.size
+      if entry.extras then
+        answers[index] = admit(entry, full)
+      elseif full then
+        answers[index] = full
       else
         entry.state = entry.at > now and 'scheduled' or 'queued'
-        new[entry.id] = entry -- others of this call may wait for it
+        new[entry.id] = entry
         answers[index] = entry.state
       end
       if entry.state then entries[#entries + 1] = entry end

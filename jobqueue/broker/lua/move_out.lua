@@ -1,7 +1,7 @@
 --!include base events gate groups runnable unique finish unstarted outbox
 -- Sends a job that waits to another queue, under `target`, the full id that it has there, and leaves
 -- where it went. Answers moved, its state where that does not allow it, bound (jobs or a unique key
--- depend on its place) or not_found.
+-- depend on its place, or what its parents made is kept there) or not_found.
 local job = ARGV[1]
 local target = ARGV[2]
 local keep_ms = ARGV[3]
@@ -11,7 +11,8 @@ local spec = redis.call('GET', prefix .. job)
 local found = spec and job_of(job, UNSTARTED)
 if not found then return redis.call('EXISTS', key('moved:' .. job)) == 1 and 'moved' or 'not_found' end
 if found.state ~= 'queued' and found.state ~= 'scheduled' then return found.state end
-if found.dependents or found.x.u then return 'bound' end
+local inputs = redis.call('EXISTS', prefix .. job .. ':inputs') == 1
+if found.dependents or found.x.u or inputs then return 'bound' end
 allow_oom()
 read_retention(retention)
 leave_place(found)

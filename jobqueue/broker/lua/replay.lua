@@ -8,7 +8,7 @@ local ANSWERS = {}
 local function hold_again(job)
   if not job.x.u then return true end
   if job.holders.first ~= '' then return false end
-  redis.call('SET', unique_key(job), job.id)
+  write_holders(job, job.id, '')
   return true
 end
 

@@ -19,9 +19,38 @@ local function ready(id, lane, first, group)
   ready_count = ready_count + 1
 end
 
+local DIGITS = '0123456789ABCDEFGHJKMNPQRSTVWXYZ'
+
+-- Since when a job waits, by the time in its id (a ULID's first ten digits).
+local function since(id, run_at)
+  local created = 0
+  for i = 1, 10 do
+    created = created * 32 + string.find(DIGITS, string.sub(id, i, i), 1, true) - 1
+  end
+  return math.max(created, tonumber(run_at or 0))
+end
+
+-- Whether a job of the next lane has waited so long that it starts before the next one of this lane.
+local function starves(lower_since, own_since)
+  return now - lower_since > tonumber(on.starvation)
+    and (not own_since or lower_since < own_since)
+end
+
+local function head_since(lane)
+  local id = redis.call('LINDEX', lane, -1)
+  return id and since(id, redis.call('HGET', status_key(id), 'run_at'))
+end
+
+-- The lane whose next job comes first, of the i-th and the one below it.
+local function lane_in_turn(group, i)
+  local own, lower = lane_key(group, LANES[i]), LANES[i + 1] and lane_key(group, LANES[i + 1])
+  local lower_since = on.starvation and lower and head_since(lower)
+  return lower_since and starves(lower_since, head_since(own)) and lower or own
+end
+
 local function hand_over(group)
   for i = 1, 4 do
-    local id = redis.call('LMOVE', lane_key(group, LANES[i]), key('handoff'), 'RIGHT', 'LEFT')
+    local id = redis.call('LMOVE', lane_in_turn(group, i), key('handoff'), 'RIGHT', 'LEFT')
     if id then return id end
   end
 end

@@ -1,21 +1,10 @@
 -- Which jobs start next: by priority inside a group, in turns between the groups.
 
-local DIGITS = '0123456789ABCDEFGHJKMNPQRSTVWXYZ'
-
--- Since when a candidate waits, by the time in its id (a ULID's first ten digits).
-local function since(candidate)
-  local created = 0
-  for i = 1, 10 do
-    created = created * 32 + string.find(DIGITS, string.sub(candidate.id, i, i), 1, true) - 1
-  end
-  return math.max(created, tonumber(candidate.job.run_at or 0))
-end
-
 -- Whether a candidate of the next lane has waited so long that it counts as one of this lane.
 local function overtakes(candidate, own)
   if not candidate then return false end
-  local waiting_since = since(candidate)
-  return now - waiting_since > tonumber(on.starvation) and (not own or waiting_since < since(own))
+  return starves(since(candidate.id, candidate.job.run_at),
+    own and since(own.id, own.job.run_at))
 end
 
 -- Up to `wanted` jobs of a group into `chosen`; answers how many.

@@ -1,5 +1,6 @@
 --!include base
--- How up to 100 jobs stand: {state, result} each, false where unknown; payloads are not touched.
+-- How up to 100 jobs stand: {state, result} each, the full id that it has now where it was moved to
+-- another queue, false where unknown; payloads are not touched.
 -- ARGV[1..]: id
 
 local standings = {}
@@ -9,7 +10,7 @@ for i = 1, #ARGV do
     local status = redis.call('HMGET', status_key(id), 'state', 'result')
     standings[i] = {status[1] or 'queued', status[2] or redis.call('GET', prefix .. id .. ':result')}
   else
-    standings[i] = false
+    standings[i] = redis.call('GET', key('moved:' .. id))
   end
 end
 return standings

@@ -16,19 +16,41 @@ end
 
 local function unique_key(job) return key('unique:' .. job.x.u) end
 
+local holders_read = {} -- unique key -> its holders, as this call read and changed them
+
 -- Who holds a key, and who follows: {first = id, second = id}, '' for nobody.
 local function holders_of(job)
-  local first, second = string.match(redis.call('GET', unique_key(job)) or '', '^(%S*) ?(%S*)$')
-  return {first = first, second = second}
+  local held = holders_read[job.x.u]
+  if not held then
+    local first, second = string.match(redis.call('GET', unique_key(job)) or '', '^(%S*) ?(%S*)$')
+    held = {first = first, second = second}
+    holders_read[job.x.u] = held
+  end
+  return held
+end
+
+local function write_holders(job, first, second)
+  local held = holders_of(job)
+  held.first, held.second = first, second
+  if first == '' then
+    redis.call('DEL', unique_key(job))
+  else
+    redis.call('SET', unique_key(job), second == '' and first or first .. ' ' .. second)
+  end
+end
+
+-- The open job that follows the holder of a key, with how many parents it waits for.
+local function follower_in(holders)
+  local follower = open_job(holders.second)
+  if follower then follower.left = redis.call('HLEN', prefix .. follower.id .. ':waits') end
+  return follower
 end
 
 -- Reads what `give_up_unique` will need; for the part of a script that only reads.
 local function foresee_end(job)
   if not job.x.u or job.holders then return end
   job.holders = holders_of(job)
-  if job.holders.first ~= job.id then return end
-  job.follower = open_job(job.holders.second)
-  if job.follower then job.follower.left = redis.call('HLEN', prefix .. job.follower.id .. ':waits') end
+  if job.holders.first == job.id then follower_in(job.holders) end
 end
 
 -- The job no longer needs its key. Answers the job that may start now, if one waited for that.
@@ -36,12 +58,11 @@ local function give_up_unique(job)
   foresee_end(job)
   local holders = job.holders
   if job.id == holders.second then
-    redis.call('SET', unique_key(job), holders.first)
-  elseif job.id == holders.first and job.follower then
-    redis.call('SET', unique_key(job), holders.second)
-    return job.follower
+    write_holders(job, holders.first, '')
   elseif job.id == holders.first then
-    redis.call('DEL', unique_key(job))
+    local follower = follower_in(holders)
+    write_holders(job, follower and follower.id or '', '')
+    return follower
   end
 end
 
