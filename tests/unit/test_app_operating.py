@@ -18,6 +18,8 @@ from jobqueue import (
     State,
     StillBlocked,
 )
+from jobqueue.app.listing import JobFilter
+from jobqueue.broker.operator import STEP
 from jobqueue.model import Failure, Outcome, Verdict
 
 from .test_app_queue import Rig, rig_on
@@ -44,6 +46,20 @@ async def die(
     failure = Failure("Boom", "it broke", attempt=1)
     await rig.finish(Outcome.DEAD, queue="default", reason=reason, failure=failure)
     return handle
+
+
+async def kill_many(rig: Rig, count: int) -> None:
+    """Make so many dead jobs."""
+    await rig.app.enqueue_many({"type": "echo", "payload": number} for number in range(count))
+    consumer = await rig.broker.consumer("default", worker_id="w", lease=15)
+    failure = Failure("Boom", "it broke", attempt=1)
+    dead = 0
+    while dead < count:
+        jobs = (await consumer.claim(count)).jobs
+        dead += len(jobs)
+        await consumer.settle(
+            [Verdict(job.id, job.token, Outcome.DEAD, failure=failure, reason="x") for job in jobs]
+        )
 
 
 async def test_a_paused_queue_starts_nothing(rig: Rig) -> None:
@@ -185,14 +201,8 @@ async def test_replays_dead_letters(rig: Rig) -> None:
 
 async def test_replays_many_dead_letters(rig: Rig) -> None:
     """More dead jobs than one step takes are replayed by one call."""
-    await rig.app.enqueue_many({"type": "echo", "payload": number} for number in range(250))
-    consumer = await rig.broker.consumer("default", worker_id="w", lease=15)
-    jobs = (await consumer.claim(250)).jobs
-    failure = Failure("Boom", "it broke", attempt=1)
-    await consumer.settle(
-        [Verdict(job.id, job.token, Outcome.DEAD, failure=failure, reason="x") for job in jobs]
-    )
-    assert await rig.app.replay_dead() == len(jobs) > 100
+    await kill_many(rig, 250)
+    assert await rig.app.replay_dead() == 250
     assert State.DEAD not in await counts(rig)
 
 
@@ -207,3 +217,40 @@ async def test_purges_dead_letters(rig: Rig) -> None:
         await poison.get()
     assert await rig.app.purge_dead([broken.id, other.id]) == 1
     assert await counts(rig) == {State.QUEUED: 1}
+
+
+async def test_work_on_many_jobs_stops_when_its_time_is_over(rig: Rig) -> None:
+    """A call that stops early says so, and the next one goes on where it stopped."""
+    await kill_many(rig, 150)
+    dead = rig.app._opened().dead
+    first = await dead.replay(JobFilter(), dry_run=True, within=0)
+    assert (first.count, first.more) == (100, True)
+    second = await dead.replay(JobFilter(), dry_run=True, cursor=first.cursor, within=0)
+    assert (second.count, second.more, second.cursor) == (50, False, None)
+
+
+async def test_a_sweep_stops_when_its_time_is_over(rig: Rig) -> None:
+    """A queue with more jobs than one step takes is emptied by as many calls as it needs."""
+    await rig.app.enqueue_many({"type": "echo", "payload": number} for number in range(1_200))
+    queues, counts = rig.app._opened().queues, []
+    more = True
+    while more:
+        swept = await queues.drain("default", within=0)
+        counts.append(swept.count)
+        more = swept.more
+    assert sum(counts) == 1_200
+    assert max(counts) <= STEP
+
+
+async def test_a_job_tells_of_its_deliveries(rig: Rig) -> None:
+    """A program can see how each delivery of a job ended, and run it again when it is dead."""
+    handle = await rig.app.enqueue("echo", 1)
+    failure = Failure("Boom", "it broke", attempt=1)
+    await rig.finish(Outcome.RETRY, queue="default", failure=failure)
+    (delivery,) = await handle.timeline()
+    assert (delivery.outcome, delivery.error, delivery.worker_id) == ("retry", "it broke", "tester")
+    await handle.promote()
+    await rig.finish(Outcome.DEAD, queue="default", reason="broken", failure=failure)
+    assert (await handle.retry()).state is State.QUEUED
+    with pytest.raises(JobNotFound):
+        await rig.app.handle(f"default-{'0' * 26}").timeline()

@@ -6,9 +6,9 @@ import msgspec
 import pytest
 
 from jobqueue.batch import Batch
-from jobqueue.conflicts import JobCancelled, JobFailed
+from jobqueue.conflicts import JobCancelled, JobFailed, NotReady
 from jobqueue.context import JobContext
-from jobqueue.errors import Unrecoverable
+from jobqueue.errors import Unrecoverable, WaitForChildren
 from jobqueue.model import Job
 from jobqueue.retry import Retry
 from jobqueue.state import State
@@ -270,3 +270,56 @@ async def test_each_job_of_a_batch_has_children_of_its_own(harness: Harness) -> 
     ids = [await harness.submit("total", number) for number in (1, 2)]
     async with harness.worker():
         assert [result_of(await harness.ended(job_id)) for job_id in ids] == [[2], [4]]
+
+
+async def test_a_job_may_go_on_at_once_when_a_child_fails(harness: Harness) -> None:
+    """With `continue` it runs again before the others have ended, and is told which those are."""
+    seen: list[Any] = []
+
+    async def total(job: JobContext, _: Any) -> None:
+        seen[:] = await job.children(
+            [{"type": "broken", "on_failure": "continue"}, {"type": "double", "delay": 600}]
+        )
+
+    harness.define("broken", broken)
+    harness.define("double", double)
+    harness.define("total", total)
+    job_id = await harness.submit("total")
+    async with harness.worker():
+        assert (await harness.ended(job_id)).state is State.COMPLETED
+    assert [type(each) for each in seen] == [JobFailed, NotReady]
+
+
+async def test_children_whose_wait_was_lost_are_found_again(harness: Harness) -> None:
+    """An attempt that enqueued its children and did not live to say so leaves none behind."""
+
+    async def total(job: JobContext, _: Any) -> Any:
+        try:
+            return await job.children([{"type": "double", "payload": 4}])
+        except WaitForChildren:
+            if job.attempt > 1:
+                raise
+            raise ConnectionError("the worker is gone") from None
+
+    harness.define("double", double)
+    harness.define("total", total)
+    job_id = await harness.submit("total")
+    async with harness.worker():
+        assert result_of(await harness.ended(job_id)) == [8]
+    (stats,) = await harness.broker.stats([QUEUE])
+    assert stats.counts[State.COMPLETED] == 2
+
+
+async def test_no_children_are_no_wait(harness: Harness) -> None:
+    """A call without jobs gives no results, at once."""
+    runs: list[int] = []
+
+    async def total(job: JobContext, _: Any) -> Any:
+        runs.append(job.attempt)
+        return await job.children([])
+
+    harness.define("total", total)
+    job_id = await harness.submit("total")
+    async with harness.worker():
+        assert result_of(await harness.ended(job_id)) == []
+    assert len(runs) == 1
