@@ -142,6 +142,7 @@ class Producer:
         self, queue: str, parts: Sequence[Sequence[NewJob]], call: Sequence[NewJob]
     ) -> None:
         """Raise what would refuse a call, before any part of it is accepted."""
+        refusals.check_keys(parts)
         for part in parts:
             some = [job for job in part if encode_extras(job)]
             if some:

@@ -1,6 +1,7 @@
 """What a refusal of new jobs means to their producer."""
 
-from collections.abc import Container, Sequence
+from collections.abc import Container, Iterable, Sequence
+from itertools import chain
 
 from jobqueue.conflicts import IdempotencyConflict
 from jobqueue.errors import FieldError, JobqueueError, QueueFull, TenantFull, UnknownParent
@@ -34,6 +35,16 @@ def error_of(job: NewJob, refusal: Refusal, *, at: str = "") -> JobqueueError:
 def full(queue: str, there: int, size: int) -> QueueFull:
     """There is no room for a call's jobs."""
     return QueueFull(f"{there} jobs wait in queue {queue!r}, its limit is {size}: try again later")
+
+
+def check_keys(parts: Iterable[Sequence[NewJob]]) -> None:
+    """Raise where a call has one idempotency key for two requests, in whichever of its parts."""
+    first: dict[str, NewJob] = {}
+    for job in chain.from_iterable(parts):
+        if job.options.key is not None:
+            same = first.setdefault(job.options.key, job)
+            if same.digest != job.digest:
+                raise error_of(job, Refusal("conflict", same.id))
 
 
 def check(

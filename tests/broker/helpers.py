@@ -1,14 +1,16 @@
 """Shorthands for what broker tests do again and again."""
 
+import asyncio
 from collections.abc import Sequence
 from typing import Any
 
 from jobqueue.broker.broker import Broker, Consumer
-from jobqueue.ids import new_job_id
+from jobqueue.ids import new_job_id, new_ulid
 from jobqueue.model import ClaimedJob, Failure, Job, Outcome, QueueStats, Settled, Verdict
 from jobqueue.state import State
 from jobqueue.submission import NewJob
 from tests.support.redis import RedisClient
+from tests.support.wait import eventually
 
 QUEUE = "q"
 
@@ -90,3 +92,25 @@ async def drain(consumer: Consumer, *, slots: int = 1) -> list[str]:
             return ended
         await settle(consumer, found.jobs, Outcome.COMPLETED, result=b"1")
         ended += [job.id for job in found.jobs]
+
+
+async def crash(broker: Broker) -> None:
+    """A worker takes a job and is never heard of again; the reaper takes the job back."""
+    lost = await broker.consumer(QUEUE, worker_id=f"lost-{new_ulid()}", lease=0.001)
+    (job,) = await claim(lost)
+
+    async def taken_back() -> bool:
+        await broker.reap(QUEUE, lease=0.001)
+        return await state_of(broker, job.id) is not State.ACTIVE
+
+    await eventually(taken_back)
+
+
+async def idle_worker(broker: Broker, name: str) -> None:
+    """A worker with one slot, as a pool is: waits, claims, completes; until it is cancelled."""
+    consumer = await broker.consumer(QUEUE, worker_id=f"{name}-{new_ulid()}", lease=15)
+    while True:
+        found = await consumer.claim(1)
+        await settle(consumer, found.jobs, Outcome.COMPLETED, result=b"1")
+        if not found.jobs and not found.more:
+            await asyncio.shield(consumer.wait(min(found.due_in or 1.0, 1.0)))
