@@ -93,6 +93,7 @@ class Operator:
 
     async def pause(self, queue: str) -> bool:
         """Start no more jobs of a queue; what runs goes on. Whether that changed anything."""
+        await self._introduce(queue)
         return bool(await self._call(scripts.pause(self._keys.meta(queue), 1)))
 
     async def resume(self, queue: str) -> bool:
@@ -138,6 +139,7 @@ class Operator:
         }
         flat = [part for name, value in fields.items() for part in (name, _text(value))]
         meta = self._keys.meta(queue)
+        await self._introduce(queue)
         await self._call(scripts.configure(meta, flat))
         cursor = b"0"
         while (cursor := await self._call(scripts.place_groups(meta, cursor))) != b"0":
@@ -170,6 +172,10 @@ class Operator:
             name.decode(): _unpack_group(packed)
             for name, packed in zip(fields[::2], fields[1::2], strict=True)
         }
+
+    async def _introduce(self, queue: str) -> None:
+        """Enter a queue, which may not have been used yet, into the list of queues."""
+        await resend(lambda: self._channel.execute("SADD", self._keys.queues, queue))
 
     async def _on_one(self, job_id: str, script: Any, *arguments: Any) -> str:
         names = split_job_id(job_id)

@@ -40,6 +40,17 @@ async def test_pauses_and_resumes(service: Service) -> None:
     await service.start()
 
 
+async def test_a_queue_can_be_paused_before_its_first_job(service: Service) -> None:
+    """A queue that an operator set up is listed, and its first job waits."""
+    await service.post("/api/v1/queues/fresh/pause")
+    await service.call("PUT", "/api/v1/queues/limited/limits", {"size": 1})
+    queues = (await service.get("/api/v1/queues")).json()["queues"]
+    assert {queue["name"]: queue["paused"] for queue in queues} == {"fresh": True, "limited": False}
+    await service.submit("echo", queue="fresh")
+    consumer = await service.broker.consumer("fresh", worker_id="w", lease=15)
+    assert (await consumer.claim(1)).jobs == []
+
+
 async def test_drains(service: Service) -> None:
     """A drain cancels what is queued, and what is scheduled where it is asked to."""
     job_id = await service.submit()
