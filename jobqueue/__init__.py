@@ -4,27 +4,50 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from jobqueue.batch import Batch
-from jobqueue.conflicts import AlreadyFinished, JobCancelled, JobFailed
+from jobqueue.conflicts import (
+    AlreadyFinished,
+    AlreadyStarted,
+    IdempotencyConflict,
+    JobCancelled,
+    JobFailed,
+    NotMovable,
+    NotReady,
+    NotRetryable,
+    StillBlocked,
+    UniqueKeyHeld,
+)
 from jobqueue.context import JobContext
 from jobqueue.errors import (
+    Backpressure,
     Cancelled,
+    Conflict,
+    ContentGone,
     FieldError,
     InvalidRequest,
     JobNotFound,
+    JobOutcome,
     JobqueueError,
+    NotDurable,
     PayloadTooLarge,
+    QueueFull,
     RateLimited,
     ScheduleNotFound,
     Snooze,
+    StorageUnavailable,
+    TenantFull,
     Unavailable,
+    UnknownParent,
     UnknownType,
     Unrecoverable,
+    WaitForChildren,
+    WorkerNotFound,
 )
 from jobqueue.job_log import LogLine
-from jobqueue.model import Job
+from jobqueue.limits import GroupLimits, QueueLimits, Rate
+from jobqueue.model import Failure, Job
 from jobqueue.retry import Backoff, BackoffFunction, Retry
 from jobqueue.state import State
-from jobqueue.submission import Priority
+from jobqueue.submission import Durability, Parent, Priority, Unique, UniqueMode
 
 if TYPE_CHECKING:
     from jobqueue.app import JobHandle, JobQueue
@@ -33,11 +56,19 @@ if TYPE_CHECKING:
 
 __all__ = [
     "AlreadyFinished",
+    "AlreadyStarted",
     "Backoff",
     "BackoffFunction",
+    "Backpressure",
     "Batch",
     "Cancelled",
+    "Conflict",
+    "ContentGone",
+    "Durability",
+    "Failure",
     "FieldError",
+    "GroupLimits",
+    "IdempotencyConflict",
     "InvalidRequest",
     "Job",
     "JobCancelled",
@@ -45,13 +76,22 @@ __all__ = [
     "JobFailed",
     "JobHandle",
     "JobNotFound",
+    "JobOutcome",
     "JobQueue",
     "JobqueueError",
     "LogLine",
     "Missed",
+    "NotDurable",
+    "NotMovable",
+    "NotReady",
+    "NotRetryable",
     "Overlap",
+    "Parent",
     "PayloadTooLarge",
     "Priority",
+    "QueueFull",
+    "QueueLimits",
+    "Rate",
     "RateLimited",
     "Retry",
     "Schedule",
@@ -61,9 +101,18 @@ __all__ = [
     "Settings",
     "Snooze",
     "State",
+    "StillBlocked",
+    "StorageUnavailable",
+    "TenantFull",
     "Unavailable",
+    "Unique",
+    "UniqueKeyHeld",
+    "UniqueMode",
+    "UnknownParent",
     "UnknownType",
     "Unrecoverable",
+    "WaitForChildren",
+    "WorkerNotFound",
 ]
 
 _LOADED_ON_USE = {

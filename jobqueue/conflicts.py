@@ -21,6 +21,12 @@ class AlreadyStarted(Conflict):
     code = "already_started"
 
 
+class StillBlocked(Conflict):
+    """The job waits for other jobs; what was asked is for jobs that wait for their turn or time."""
+
+    code = "still_blocked"
+
+
 class UniqueKeyHeld(Conflict):
     """Another job holds the unique key of a job that should run again."""
 

@@ -1,6 +1,7 @@
 """What a handler is given about the job that it runs."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, Protocol
 
 from jobqueue.job_log import MAX_LOG_LINE, MAX_LOG_LINES
 from jobqueue.model import Progress
@@ -13,6 +14,18 @@ def _unheard(_job_id: str, _token: str, _line: str) -> None:
 def _never() -> bool:
     """Where nobody cancels, likewise."""
     return False
+
+
+class Relatives(Protocol):
+    """Gives what a job's parents made, and adds children to it."""
+
+    async def parents(self, job_id: str, parents: Iterable[str]) -> dict[str, Any]:
+        """What those of `parents` that have ended made, by id."""
+
+    async def children(
+        self, job_id: str, call: int, jobs: Iterable[Mapping[str, Any]]
+    ) -> list[Any]:
+        """What the jobs of call number `call` made, or WaitForChildren."""
 
 
 class JobContext:
@@ -29,8 +42,11 @@ class JobContext:
     """
 
     __slots__ = (
+        "_calls",
         "_is_cancelled",
         "_log",
+        "_parents",
+        "_relatives",
         "_report",
         "attempt",
         "deadline",
@@ -52,6 +68,8 @@ class JobContext:
         report: Callable[[str, Progress], None],
         log: Callable[[str, str, str], None] = _unheard,
         is_cancelled: Callable[[], bool] = _never,
+        parents: Iterable[str] = (),
+        relatives: Relatives | None = None,
     ) -> None:
         self.id = id
         self.type = type
@@ -62,6 +80,9 @@ class JobContext:
         self._report = report
         self._log = log
         self._is_cancelled = is_cancelled
+        self._parents = parents
+        self._relatives = relatives
+        self._calls = 0
 
     @property
     def cancelled(self) -> bool:
@@ -91,3 +112,49 @@ class JobContext:
         """
         for line in text.splitlines()[-MAX_LOG_LINES:]:
             self._log(self.id, self.token, line[:MAX_LOG_LINE])
+
+    async def parents(self) -> dict[str, Any]:
+        """What the jobs made that this one depended on, by their ids, in the order of `depends_on`.
+
+        A result is plain JSON. In place of one that is dead, cancelled or gone, which its
+        `on_failure` allows, is a `JobFailed`, `JobCancelled` or `JobNotFound`. One that had not
+        ended when another's `continue` started this job is left out.
+
+        Raises:
+            Unavailable: Redis, or the storage of a large result, does not answer.
+            ContentGone: a large result is not in the storage any more.
+        """
+        return await self._known_relatives().parents(self.id, self._parents)
+
+    async def children(self, jobs: Iterable[Mapping[str, Any]]) -> list[Any]:
+        """Enqueue jobs, and wait for what they make without holding a slot.
+
+        The first time this ends the attempt, which is not spent, by raising `WaitForChildren`: do
+        not catch it. When the children have ended the handler is called anew, and the same call
+        gives their results. So what comes before it is done again each time. Children are known by
+        this job's id, the number of the call in the handler and their place in it: a handler that
+        makes the same calls in the same order doubles nothing, whatever crashes.
+
+        Args:
+            jobs: each with the arguments of `JobQueue.enqueue` by name but `key`, and `on_failure`:
+                what happens when it ends dead or cancelled. This job is dead too (`fail`, the
+                default) or cancelled too (`cancel`); or it goes on with a `JobFailed` or
+                `JobCancelled` in place of that result, when all have ended (`ignore`), or at once
+                (`continue`), with a `NotReady` for each child that has not ended.
+
+        Returns:
+            The results in the order of `jobs`, as plain JSON.
+
+        Raises:
+            WaitForChildren: they have not ended.
+            InvalidRequest: names each wrong field, paths start with the job's index.
+            Unavailable: Redis, or the storage of a large payload or result, does not answer.
+        """
+        relatives = self._known_relatives()
+        self._calls += 1
+        return await relatives.children(self.id, self._calls, jobs)
+
+    def _known_relatives(self) -> Relatives:
+        if self._relatives is None:
+            raise RuntimeError("this context belongs to no worker: it has no parents or children")
+        return self._relatives

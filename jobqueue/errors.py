@@ -19,6 +19,7 @@
     │   ├── IdempotencyConflict 409 idempotency_conflict
     │   ├── NotMovable        409  not_movable
     │   ├── AlreadyStarted    409  already_started
+    │   ├── StillBlocked      409  still_blocked
     │   ├── UniqueKeyHeld     409  unique_key_held
     │   ├── AlreadyFinished   409  already_finished
     │   ├── NotRetryable      409  not_retryable
@@ -54,6 +55,7 @@ from jobqueue.outcomes import JobOutcome as JobOutcome
 from jobqueue.outcomes import RateLimited as RateLimited
 from jobqueue.outcomes import Snooze as Snooze
 from jobqueue.outcomes import Unrecoverable as Unrecoverable
+from jobqueue.outcomes import WaitForChildren as WaitForChildren
 
 
 class FieldError(msgspec.Struct, frozen=True):
@@ -159,6 +161,7 @@ class ScheduleNotFound(JobqueueError):
     """No schedule has this name."""
 
     code = "schedule_not_found"
+    status = 404
 
 
 class WorkerNotFound(JobqueueError):

@@ -4,12 +4,15 @@
     ├── Unrecoverable              dead at once, nothing to retry
     ├── Cancelled                  cancelled, nobody needs it any more
     ├── Snooze                     again later, the attempt is not spent
-    └── RateLimited                as Snooze, and its queue is left alone till then
+    ├── RateLimited                as Snooze, and its queue is left alone till then
+    └── WaitForChildren            again when other jobs have ended, the attempt is not spent
 
 Any other exception of a handler is a failed attempt and is retried.
 """
 
 import math
+from collections.abc import Mapping
+from typing import Literal
 
 MAX_WAIT = 10 * 365 * 86400.0
 """Longest delay in seconds that a handler may ask for: ten years, far below where arithmetic with
@@ -71,6 +74,24 @@ class RateLimited(JobOutcome):
     def __init__(self, delay: float) -> None:
         super().__init__(f"rate limited for {delay:g} s")
         self.delay = _seconds(delay)
+
+
+class WaitForChildren(JobOutcome):
+    """Run the job again when these jobs have ended; raised by `JobContext.children`.
+
+    Args:
+        job_id: of the job that waits, which in a batch is one of many.
+        children: ids of the jobs to wait for, each with what happens when it fails (`Parent`).
+    """
+
+    def __init__(
+        self,
+        job_id: str,
+        children: Mapping[str, Literal["fail", "cancel", "ignore", "continue"]],
+    ) -> None:
+        super().__init__(f"waits for {len(children)} jobs")
+        self.job_id = job_id
+        self.children = dict(children)
 
 
 def _seconds(delay: float) -> float:

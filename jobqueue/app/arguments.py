@@ -12,6 +12,11 @@ from jobqueue.submission import Parent, Unique
 
 def request_of(fields: Mapping[str, Any]) -> JobRequest:
     """A request out of `enqueue`'s arguments."""
+    return request_from(plain_fields(fields))
+
+
+def plain_fields(fields: Mapping[str, Any]) -> dict[str, Any]:
+    """`enqueue`'s arguments as JSON has them, but for payload and metadata."""
     values = dict(fields)
     if (unique_key := values.pop("unique_key", None)) is not None:
         values["unique"] = {"key": unique_key}
@@ -23,4 +28,4 @@ def request_of(fields: Mapping[str, Any]) -> JobRequest:
         msgspec.structs.asdict(parent) if isinstance(parent, Parent) else parent
         for parent in values.get("depends_on", ())
     ]
-    return request_from(values)
+    return values

@@ -23,8 +23,8 @@ class BulkErrors:
         self._kinds: set[type[InvalidRequest]] = set()
         self._jobs = 0
 
-    def add(self, index: int, error: InvalidRequest) -> None:
-        """Job `index` is wrong."""
+    def add(self, index: int | str, error: InvalidRequest) -> None:
+        """The job that is at `index` in the call, a part of a JSON pointer, is wrong."""
         self._jobs += 1
         self._kinds.add(type(error))
         room = MAX_BULK_ERRORS - len(self._errors)

@@ -153,7 +153,13 @@ def field_error(error: msgspec.ValidationError, *, base: str = "") -> FieldError
     """Where and what, out of msgspec's one line, e.g. ``Expected `int` - at `$.a[0]```."""
     message, _, place = str(error).partition(" - at ")
     # the key of a mapping is not in the message: point at the mapping
-    path = place.partition("[...]")[0].strip("`").removeprefix("$").replace("]", "")
+    path = (
+        place.removeprefix("`key` in ")
+        .partition("[...]")[0]
+        .strip("`")
+        .removeprefix("$")
+        .replace("]", "")
+    )
     where = base + path.replace("[", "/").replace(".", "/")
     if named := _FIELD.match(message):
         what = "unknown field" if named[1] == "contains unknown" else "is missing"

@@ -2,13 +2,14 @@
 
 import asyncio
 from collections.abc import Callable
+from datetime import datetime
 from typing import Any
 
 from typing_extensions import override
 
 from jobqueue.app.jobs import Jobs, completed
 from jobqueue.job_log import LogLine
-from jobqueue.model import Job
+from jobqueue.model import Delivery, Job
 
 
 class JobHandle:
@@ -47,6 +48,14 @@ class JobHandle:
         """
         return await self._jobs.logs(self.id)
 
+    async def timeline(self) -> list[Delivery]:
+        """How the job's deliveries before the last one ended, oldest first; the newest 50.
+
+        Raises:
+            JobNotFound: it is gone: its retention is over.
+        """
+        return await self._jobs.timeline(self.id)
+
     async def result(self, timeout: float | None = None) -> Any:  # noqa: ASYNC109 - the message names the job
         """Wait until the job has ended; what its handler returned.
 
@@ -83,3 +92,34 @@ class JobHandle:
             JobNotFound: it is gone: its retention is over.
         """
         return await self._jobs.cancel(self.id)
+
+    async def retry(self) -> Job:
+        """Queue the job again, dead or cancelled as it is, with all its attempts.
+
+        Raises:
+            NotRetryable: it is neither dead nor cancelled.
+            UniqueKeyHeld: another job holds its unique key.
+            JobNotFound: it is gone: its retention is over.
+        """
+        return await self._jobs.retry(self.id)
+
+    async def promote(self) -> Job:
+        """Let the job, which is scheduled, start now; see `Waiting.promote`."""
+        return await self._jobs.waiting.promote(self.id)
+
+    async def reschedule(self, run_at: datetime) -> Job:
+        """Let the job, which has not started, start at another time; see `Waiting.reschedule`."""
+        return await self._jobs.waiting.reschedule(self.id, run_at)
+
+    async def prioritize(self, priority: str | int) -> Job:
+        """Give the job, which has not started, another priority; see `Waiting.prioritize`."""
+        return await self._jobs.waiting.prioritize(self.id, priority)
+
+    async def move(self, queue: str) -> "JobHandle":
+        """Move the job, which has not started, to another queue; see `Waiting.move`.
+
+        Returns:
+            Its handle there, under another id.
+        """
+        moved = await self._jobs.waiting.move(self.id, queue)
+        return JobHandle(moved.id, jobs=self._jobs, parse=self._parse)

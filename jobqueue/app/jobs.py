@@ -7,10 +7,15 @@ import msgspec
 
 from jobqueue.app.catalog import Catalog
 from jobqueue.app.contents import Contents
+from jobqueue.app.dead import DeadLetters
+from jobqueue.app.family import Family
+from jobqueue.app.flows import Flows
 from jobqueue.app.listing import JobFilter, list_jobs
+from jobqueue.app.queues import Queues
 from jobqueue.app.requests import JobRequest
 from jobqueue.app.schedules import Schedules
 from jobqueue.app.submission import Submitter
+from jobqueue.app.waiting import Waiting
 from jobqueue.broker.broker import Broker, Event
 from jobqueue.conflicts import (
     AlreadyFinished,
@@ -23,7 +28,7 @@ from jobqueue.conflicts import (
 from jobqueue.errors import JobNotFound, RedisUnavailable
 from jobqueue.job_log import LogLine
 from jobqueue.metrics import JOBS_ENQUEUED, JOBS_FINISHED, queue_label
-from jobqueue.model import CancelResult, Job, Outcome, Page, RetryResult, Submitted
+from jobqueue.model import CancelResult, Delivery, Job, Outcome, Page, RetryResult, Submitted
 from jobqueue.registry import Registry
 from jobqueue.settings import LimitSettings
 from jobqueue.state import State
@@ -41,6 +46,11 @@ class Jobs:
 
     Attributes:
         schedules: jobs that are made again and again.
+        waiting: what operators do with jobs that wait.
+        dead: what they do with dead ones.
+        queues: what they do with whole queues.
+        flows: many jobs that wait for each other.
+        family: what running jobs know of others.
     """
 
     def __init__(
@@ -52,6 +62,11 @@ class Jobs:
         self._catalog = Catalog(broker, registry)
         self._submitter = Submitter(broker, self._catalog, limits, contents)
         self.schedules = Schedules(broker, self._submitter)
+        self.waiting = Waiting(broker)
+        self.dead = DeadLetters(broker)
+        self.queues = Queues(broker)
+        self.flows = Flows(broker, self._submitter, limits, contents)
+        self.family = Family(broker, self._submitter, contents)
 
     async def submit(
         self,
@@ -118,6 +133,17 @@ class Jobs:
         if not lines:
             await self.read(job_id)
         return lines
+
+    async def timeline(self, job_id: str) -> list[Delivery]:
+        """How a job's deliveries before its last one ended, oldest first; the newest 50.
+
+        Raises:
+            JobNotFound: there is no such job.
+        """
+        deliveries = await self._broker.timeline(job_id)
+        if not deliveries:
+            await self.read(job_id)
+        return deliveries
 
     async def list_jobs(self, wanted: JobFilter, *, limit: int, cursor: str | None) -> Page:
         """A page of jobs; see `list_jobs`."""

@@ -1,6 +1,6 @@
 """Listing jobs in one state, or in all of them one after the other."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import msgspec
 
@@ -25,21 +25,37 @@ ALL_STATES = (
 
 
 class JobFilter(msgspec.Struct, frozen=True):
-    """Which jobs are wanted; None: whatever it is."""
+    """Which jobs are wanted; None: whatever it is.
+
+    Attributes:
+        reason: why it is dead or cancelled.
+        ended_before_ms: Unix time before which it ended.
+    """
 
     state: State | None = None
     queue: str | None = None
     type: str | None = None
     tag: str | None = None
+    tenant: str | None = None
+    reason: str | None = None
+    ended_before_ms: int | None = None
 
     def test(self) -> Callable[[Job], bool] | None:
         """What a job must pass beyond state and queue; None: nothing."""
-        if self.type is None and self.tag is None:
-            return None
-        return lambda job: (
-            (self.type is None or job.type == self.type)
-            and (self.tag is None or self.tag in job.options.tags)
-        )
+        tests = [*self._tests()]
+        return (lambda job: all(test(job) for test in tests)) if tests else None
+
+    def _tests(self) -> Iterator[Callable[[Job], bool]]:
+        if self.type is not None:
+            yield lambda job: job.type == self.type
+        if self.tag is not None:
+            yield lambda job: self.tag in job.options.tags
+        if self.tenant is not None:
+            yield lambda job: job.options.tenant == self.tenant
+        if self.reason is not None:
+            yield lambda job: job.reason == self.reason
+        if (before := self.ended_before_ms) is not None:
+            yield lambda job: (job.finished_at_ms or before) < before
 
 
 async def list_jobs(broker: Broker, wanted: JobFilter, *, limit: int, cursor: str | None) -> Page:

@@ -8,11 +8,13 @@ import msgspec
 
 from jobqueue.app.contents import Contents, already
 from jobqueue.app.jobs import Jobs
+from jobqueue.app.sweeping import Swept
 from jobqueue.broker.broker import Broker
 from jobqueue.errors import DocumentGone, JobNotFound
 from jobqueue.model import QueueStats, WorkerInfo
 from jobqueue.registry import Registry
 from jobqueue.settings import Settings
+from jobqueue.state import State
 from jobqueue.storage.base import Download, Storage
 
 SILENT_AFTER = 15.0
@@ -90,6 +92,23 @@ class Operations(Jobs):
     async def workers(self) -> list[WorkerInfo]:
         """Every worker that beat lately."""
         return await self._broker.workers()
+
+    async def quiet(self, worker_id: str) -> None:
+        """Let a worker claim nothing until `unquiet`; what it runs goes on.
+
+        Raises:
+            WorkerNotFound: no worker of this id beat lately.
+        """
+        await self._broker.quiet(worker_id)
+
+    async def unquiet(self, worker_id: str) -> None:
+        """Let a quiet worker claim again; raises as `quiet` does."""
+        await self._broker.unquiet(worker_id)
+
+    async def clear(self, state: State, *, within: float) -> Swept:
+        """Empty one state of all queues, see `Queues.clear`."""
+        queues = await self._broker.queues()
+        return await self.queues.clear_everywhere(state, queues=queues, within=within)
 
 
 def is_healthy(worker: WorkerInfo) -> bool:

@@ -1,9 +1,8 @@
 """JobQueue: what a program uses to define jobs and to submit them."""
 
 import asyncio
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable
 from contextlib import AsyncExitStack
-from datetime import datetime
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 
@@ -11,34 +10,31 @@ import msgspec
 import structlog
 from typing_extensions import override
 
-from jobqueue.app.arguments import request_of
-from jobqueue.app.bulk import BulkErrors
 from jobqueue.app.contents import Contents, OpenStorage
+from jobqueue.app.enqueuing import Enqueuing
 from jobqueue.app.handlers import HandlerFunction, read_signature
 from jobqueue.app.handles import JobHandle
 from jobqueue.app.jobs import Jobs
 from jobqueue.app.opening import LazyStorage, open_broker
+from jobqueue.app.operating import Operating
 from jobqueue.app.scheduling import Scheduling
 from jobqueue.batch import Batch
 from jobqueue.broker.broker import Broker
 from jobqueue.config import load_settings
-from jobqueue.errors import InvalidRequest
 from jobqueue.model import Job
 from jobqueue.registry import DEFAULT_QUEUE, DEFAULT_TIMEOUT, JobType, Registry
-from jobqueue.retry import DEFAULT_RETRY, Backoff, Retry
+from jobqueue.retry import DEFAULT_RETRY, Retry
 from jobqueue.settings import Settings
-from jobqueue.submission import Durability, Parent, Priority, Unique
 
 if TYPE_CHECKING:
     from jobqueue.app.codec import Parser
-    from jobqueue.app.requests import JobRequest
 
 Function = TypeVar("Function", bound=HandlerFunction)
 
 log = structlog.get_logger(__name__)
 
 
-class JobQueue(Scheduling):
+class JobQueue(Enqueuing, Scheduling, Operating):
     """Job types of a program, and the way to submit jobs.
 
         app = JobQueue()
@@ -79,6 +75,8 @@ class JobQueue(Scheduling):
         timeout: float = DEFAULT_TIMEOUT,
         retry: Retry = DEFAULT_RETRY,
         batch: Batch | None = None,
+        limit_key: str | None = None,
+        retention: float | None = None,
     ) -> Callable[[Function], Function]:
         """Define a job type: decorates `async def handler(job: JobContext, payload: …)`.
 
@@ -90,6 +88,10 @@ class JobQueue(Scheduling):
             batch: how many jobs one call takes; then the handler is
                 `async def handler(jobs: list[JobContext], payloads: list[…])` and returns a
                 list with the result of each job, or an exception, in their order.
+            limit_key: dotted path to a field of the payload, e.g. `customer.id`: jobs take turns
+                and have limits by its value, as by their tenant otherwise.
+            retention: seconds for which a job is kept once it has ended, unless its submit says
+                otherwise; None: as the settings say.
 
         Raises:
             SettingsError: a name is wrong or taken, or the function is no handler.
@@ -107,6 +109,8 @@ class JobQueue(Scheduling):
                     handler=function,
                     payload_schema=signature.payload_schema,
                     batch=batch,
+                    limit_key=limit_key,
+                    retention=retention,
                 )
             )
             self._results[name] = signature.parse_result
@@ -161,118 +165,12 @@ class JobQueue(Scheduling):
             self.attach(broker, settings, open_storage=storage.get)
             self._stack = stack.pop_all()
 
-    async def enqueue(
-        self,
-        type: str,  # noqa: A002 - the field's name everywhere
-        payload: Any = None,
-        *,
-        queue: str | None = None,
-        priority: str | int = Priority.NORMAL,
-        delay: float | None = None,
-        run_at: datetime | None = None,
-        timeout: float | None = None,  # noqa: ASYNC109 - the job's, not this call's
-        max_attempts: int | None = None,
-        backoff: Backoff | None = None,
-        tags: Iterable[str] = (),
-        metadata: Mapping[str, Any] | None = None,
-        tenant: str | None = None,
-        key: str | None = None,
-        unique_key: str | None = None,
-        unique: Unique | None = None,
-        expires_in: float | None = None,
-        depends_on: Iterable[str | Parent] = (),
-        retention: float | None = None,
-        durability: Durability | None = None,
-    ) -> JobHandle:
-        """Submit a job.
-
-        Args:
-            type: one of this program's types, or one that some worker runs.
-            payload: a pydantic model, or whatever JSON can hold.
-            queue: another queue than its type's.
-            priority: `critical`, `high`, `normal`, `low`, or their numbers.
-            delay: seconds from now to its earliest start.
-            run_at: its earliest start, with a time zone.
-            timeout: seconds that one attempt may take, instead of its type's.
-            max_attempts: how often it is tried, instead of its type's.
-            backoff: how long it waits in between, instead of its type's.
-            tags: words to find it by.
-            metadata: what JSON can hold, kept with the job.
-            tenant: whose job it is: tenants take turns, and have limits of their own.
-            key: idempotency key: a second submit with it gives the first one's job.
-            unique_key: at most one job of this key waits or runs; a second submit gives the job
-                that is there. Short for `unique=Unique(key)`.
-            unique: the same in other modes: see `Unique`.
-            expires_in: seconds within which it must start, else it is cancelled.
-            depends_on: ids of jobs that must end before it starts, or `Parent`s.
-            retention: seconds for which it is kept once it has ended.
-            durability: what has happened to the job when this returns: it is in Redis' memory
-                (None), and on another server too (`replicated`), or on Redis' disk (`fsync`).
-
-        Raises:
-            InvalidRequest: names each wrong field.
-            PayloadTooLarge: the payload is over `limits.payload`.
-            IdempotencyConflict: its key was used for another request.
-            Backpressure: its queue or tenant has too many jobs.
-            StorageUnavailable: the storage cannot take its large payload: it was not taken.
-            Unavailable: Redis cannot take it now; whether it was taken may be unknown.
-        """
-        request = request_of(
-            {
-                "type": type,
-                "payload": payload,
-                "queue": queue,
-                "priority": priority,
-                "delay": delay,
-                "run_at": run_at,
-                "timeout": timeout,
-                "max_attempts": max_attempts,
-                "backoff": backoff,
-                "tags": tags,
-                "metadata": metadata or {},
-                "tenant": tenant,
-                "key": key,
-                "unique_key": unique_key,
-                "unique": unique,
-                "expires_in": expires_in,
-                "depends_on": depends_on,
-                "retention": retention,
-            }
-        )
-        submitted = await self._opened().submit(request, durability=durability)
-        return self._handle(submitted.job.id)
-
-    async def enqueue_many(
-        self, jobs: Iterable[Mapping[str, Any]], *, durability: Durability | None = None
-    ) -> list[JobHandle]:
-        """Submit all of `jobs` or, when one is wrong, none.
-
-        Args:
-            jobs: each with the arguments of `enqueue` by name.
-            durability: as for `enqueue`.
-
-        Raises:
-            InvalidRequest: names each wrong field, paths start with the job's index.
-            PayloadTooLarge: too many jobs, or a payload is over its limit.
-            StorageUnavailable: the storage cannot take a large payload: none was taken.
-            Unavailable: Redis cannot take them now.
-        """
-        requests: list[JobRequest] = []
-        wrong = BulkErrors()
-        for index, fields in enumerate(jobs):
-            try:
-                requests.append(request_of(fields))
-            except InvalidRequest as error:
-                wrong.add(index, error)
-        wrong.raise_any()
-        accepted = await self._opened().submit_many(requests, durability=durability)
-        return [self._handle(each.id) for each in accepted]
-
     def handle(self, job_id: str) -> JobHandle:
         """The handle of a job that was submitted before, maybe by somebody else."""
         self._opened()
         return self._handle(job_id)
 
+    @override
     def _handle(self, job_id: str) -> JobHandle:
         return JobHandle(job_id, jobs=self._opened(), parse=self._parse_result)
 

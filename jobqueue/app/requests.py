@@ -68,8 +68,8 @@ class ParentRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     on_failure: Literal["fail", "cancel", "ignore", "continue"] = "fail"
 
 
-class JobRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """The body of a submit; `payload` stays the bytes that were sent."""
+class JobFields(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """What every request for a job may say; `payload` stays the bytes that were sent."""
 
     type: str
     payload: msgspec.Raw
@@ -86,15 +86,7 @@ class JobRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_onl
     key: Key | None = None
     unique: UniqueRequest | None = None
     expires_in: Span | None = None
-    depends_on: Annotated[tuple[str | ParentRequest, ...], Meta(max_length=MAX_PARENTS)] = ()
     retention: Wait | None = None
-
-    def parents(self) -> tuple[Parent, ...]:
-        """The jobs to wait for."""
-        return tuple(
-            Parent(each) if isinstance(each, str) else Parent(each.id, each.on_failure)
-            for each in self.depends_on
-        )
 
     def digest(self) -> str:
         """The same for two requests that ask for the same, but for their idempotency key."""
@@ -102,6 +94,19 @@ class JobRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_onl
         fields |= {"key": None, "payload": msgspec.json.decode(self.payload)}
         text = msgspec.json.encode(fields, order="sorted")
         return hashlib.blake2b(text, digest_size=16).hexdigest()
+
+
+class JobRequest(JobFields, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """The body of a submit."""
+
+    depends_on: Annotated[tuple[str | ParentRequest, ...], Meta(max_length=MAX_PARENTS)] = ()
+
+    def parents(self) -> tuple[Parent, ...]:
+        """The jobs to wait for."""
+        return tuple(
+            Parent(each) if isinstance(each, str) else Parent(each.id, each.on_failure)
+            for each in self.depends_on
+        )
 
 
 decode_request = Decoder(JobRequest)

@@ -1,13 +1,12 @@
 """The part of `JobQueue` that has to do with schedules."""
 
-from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Any
 
 import msgspec
 
-from jobqueue.app.jobs import Jobs
+from jobqueue.app.opened import Opened
 from jobqueue.app.requests import model_from
 from jobqueue.app.schedules import ScheduleRequest
 from jobqueue.retry import Backoff
@@ -15,7 +14,7 @@ from jobqueue.schedule import Missed, Overlap, ScheduleInfo
 from jobqueue.submission import Priority
 
 
-class Scheduling(ABC):
+class Scheduling(Opened):
     """Jobs that are made again and again, at the times of a schedule."""
 
     async def schedule(
@@ -129,7 +128,3 @@ class Scheduling(ABC):
             ScheduleNotFound: there is none.
         """
         return await self._opened().schedules.resume(name)
-
-    @abstractmethod
-    def _opened(self) -> Jobs:
-        """The use cases; RuntimeError where the queue is not open."""

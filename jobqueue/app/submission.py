@@ -90,13 +90,23 @@ class Submitter:
             # retention may have removed what is left of it
             found = await self._broker.get(accepted.id) or _as_job(job, accepted)
             return Submitted(found, accepted.stands_for)
-        self._count(job)
+        self.count(job)
         return Submitted(_as_job(job, accepted))
 
     async def submit_many(
-        self, requests: Sequence[JobRequest], *, durability: Durability | None = None
+        self,
+        requests: Sequence[JobRequest],
+        *,
+        durability: Durability | None = None,
+        same_key_is_same: bool = False,
     ) -> list[Accepted]:
         """Enqueue all of `requests` or none; gives ids and states in their order.
+
+        Args:
+            requests: what is wanted.
+            durability: how safe the jobs are when this returns.
+            same_key_is_same: whoever used an idempotency key before meant the same job, whatever
+                else the request said.
 
         Raises:
             InvalidRequest: names each wrong field, paths start with the index.
@@ -105,26 +115,16 @@ class Submitter:
             Backpressure: a queue or tenant has too many jobs.
             Unavailable: Redis, or the storage of a large payload, cannot take them now.
         """
-        check_count(len(requests), self._limits)
-        jobs: list[NewJob] = []
-        wrong = BulkErrors()
-        for index, request in enumerate(requests):
-            if index % CHECKED_AT_ONCE == 0:
-                await asyncio.sleep(0)
-            try:
-                jobs.append(await self.prepare(request, "/payload"))
-            except InvalidRequest as error:
-                wrong.add(index, error)
-            except PayloadTooLarge as error:
-                raise PayloadTooLarge(f"job {index}: {error}") from None
-        wrong.raise_any()
+        jobs = await self._prepare_all(requests)
         if not jobs:
             return []
+        if same_key_is_same:
+            jobs = [msgspec.structs.replace(job, digest="same") for job in jobs]
         jobs = await self._contents.keep_payloads(jobs)
         accepted = await self._broker.enqueue_many(jobs, durability=durability)
         for job, answer in zip(jobs, accepted, strict=True):
             if not answer.stands_for:
-                self._count(job)
+                self.count(job)
         return accepted
 
     async def prepare(self, request: JobRequest, payload_path: str) -> NewJob:
@@ -149,6 +149,22 @@ class Submitter:
             group=group_of(job_type.limit_key, payload) or request.tenant,
         )
 
+    async def _prepare_all(self, requests: Sequence[JobRequest]) -> list[NewJob]:
+        check_count(len(requests), self._limits)
+        jobs: list[NewJob] = []
+        wrong = BulkErrors()
+        for index, request in enumerate(requests):
+            if index % CHECKED_AT_ONCE == 0:
+                await asyncio.sleep(0)
+            try:
+                jobs.append(await self.prepare(request, "/payload"))
+            except InvalidRequest as error:
+                wrong.add(index, error)
+            except PayloadTooLarge as error:
+                raise PayloadTooLarge(f"job {index}: {error}") from None
+        wrong.raise_any()
+        return jobs
+
     def _options(self, request: JobRequest, job_type: JobType) -> JobOptions:
         max_attempts = request.max_attempts
         # a type's own policy beats the setting; `is`: a policy that equals the default was chosen
@@ -170,7 +186,8 @@ class Submitter:
         )
         return DEFAULT_OPTIONS if options == DEFAULT_OPTIONS else options
 
-    def _count(self, job: NewJob) -> None:
+    def count(self, job: NewJob) -> None:
+        """It is accepted: count it in the metrics."""
         label = queue_label(_queue_of(job))
         counter = self._counters.get((label, job.type))
         if counter is None:

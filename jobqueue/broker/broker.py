@@ -104,6 +104,10 @@ class Broker:
             await self._confirmation.wait(accepted, durability)
         return accepted
 
+    async def foresee(self, jobs: Sequence[NewJob]) -> list[Accepted]:
+        """What would become of each of `jobs` if it were enqueued now; nothing is."""
+        return await self._producer.foresee(jobs)
+
     # Readers
 
     async def get(self, job_id: str) -> Job | None:

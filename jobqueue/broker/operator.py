@@ -93,6 +93,7 @@ class Operator:
 
     async def pause(self, queue: str) -> bool:
         """Start no more jobs of a queue; what runs goes on. Whether that changed anything."""
+        await self._introduce(queue)
         return bool(await self._call(scripts.pause(self._keys.meta(queue), 1)))
 
     async def resume(self, queue: str) -> bool:
@@ -112,6 +113,19 @@ class Operator:
             yield count
             await asyncio.sleep(0)
 
+    async def purge(self, state: State, job_ids: Sequence[str]) -> int:
+        """Forget those of some jobs that are in this final state; how many those were."""
+        by_queue: dict[str, list[str]] = {}
+        for job_id in job_ids:
+            if names := split_job_id(job_id):
+                by_queue.setdefault(names[0], []).append(names[1])
+        count = 0
+        for queue, ids in by_queue.items():
+            for first in range(0, len(ids), STEP):
+                some = ids[first : first + STEP]
+                count += await self._call(scripts.purge(self._keys.meta(queue), state, some))
+        return count
+
     async def set_limits(self, queue: str, limits: QueueLimits) -> None:
         """Set all limits of a queue; those that are None are lifted."""
         fields: dict[str, Any] = {
@@ -125,6 +139,7 @@ class Operator:
         }
         flat = [part for name, value in fields.items() for part in (name, _text(value))]
         meta = self._keys.meta(queue)
+        await self._introduce(queue)
         await self._call(scripts.configure(meta, flat))
         cursor = b"0"
         while (cursor := await self._call(scripts.place_groups(meta, cursor))) != b"0":
@@ -157,6 +172,10 @@ class Operator:
             name.decode(): _unpack_group(packed)
             for name, packed in zip(fields[::2], fields[1::2], strict=True)
         }
+
+    async def _introduce(self, queue: str) -> None:
+        """Enter a queue, which may not have been used yet, into the list of queues."""
+        await resend(lambda: self._channel.execute("SADD", self._keys.queues, queue))
 
     async def _on_one(self, job_id: str, script: Any, *arguments: Any) -> str:
         names = split_job_id(job_id)

@@ -84,6 +84,23 @@ class Producer:
             accepted |= {job.id: answer for job, answer in zip(group, answers, strict=True)}
         return [accepted[job.id] for job in jobs]
 
+    async def foresee(self, jobs: Sequence[NewJob]) -> list[Accepted]:
+        """What would become of each of `jobs` if it were enqueued now; nothing is.
+
+        Raises:
+            Refused: one of them would not come in.
+        """
+        by_queue: dict[str, list[NewJob]] = defaultdict(list)
+        for job in jobs:
+            by_queue[queue_of(job)].append(job)
+        found: dict[str, Accepted] = {}
+        for queue, group in by_queue.items():
+            for part in _parts(group):
+                answers = await self._enqueue_call(queue, part, "check")
+                seen = refusals.check(jobs, part, answers)
+                found |= {job.id: answer for job, answer in zip(part, seen, strict=True)}
+        return [found[job.id] for job in jobs]
+
     async def close(self) -> None:
         """Wait for the calls in flight."""
         await asyncio.gather(*self._sending)

@@ -119,6 +119,11 @@ def outbox_done(rest: Iterable[Argument], /) -> None:
 
 
 @Script
+def purge(state: str, rest: Iterable[Argument], /) -> None:
+    """Forget jobs that are in a final state: id each."""
+
+
+@Script
 def watch(job: str, peer: str, /) -> None:
     """Let a job of another queue wait for one of this."""
 

@@ -26,6 +26,7 @@ VERBS = {
     "stats": "Count jobs by state and queue.",
     "workers": "Show the workers and what they run.",
     "queues": "Show the queues.",
+    "dead": "Show the dead jobs.",
 }
 """Each verb is `command` in the module `jobqueue.cli.verbs.<verb>`; imported only when called,
 so that help is there at once."""

@@ -17,7 +17,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, BinaryIO, Self, cast
 
-from jobqueue.client.documents import AcceptedDocument, JobDocument, JobList
+from jobqueue.client.documents import AcceptedDocument, JobDocument, JobList, SweptDocument
 from jobqueue.client.transport import REQUEST_TIMEOUT, Transport
 from jobqueue.errors import JobNotFound, ServerUnreachable, Unavailable
 from jobqueue.state import State
@@ -108,6 +108,36 @@ class Client:
     async def retry(self, job_id: str) -> JobDocument:
         """Run a dead or cancelled job again under its id. Raises NotRetryable."""
         return cast("JobDocument", await self._call("POST", f"/jobs/{_segment(job_id)}/retry"))
+
+    async def dead(
+        self, *, limit: int | None = None, cursor: str | None = None, **wanted: Any
+    ) -> JobList:
+        """One page of dead jobs, newest first.
+
+        Args:
+            limit: jobs of the page.
+            cursor: that of the page before.
+            wanted: which ones: `queue`, `type`, `reason`, `tag`, `tenant`, `older_than` (seconds).
+        """
+        params = {**wanted, "limit": limit, "cursor": cursor}
+        return cast("JobList", await self._call("GET", "/dead", params=params))
+
+    async def replay_dead(
+        self, *, dry_run: bool = False, cursor: str | None = None, **wanted: Any
+    ) -> SweptDocument:
+        """Queue dead jobs again, all or those that are `wanted`, see `dead`.
+
+        One call works for some seconds; where it has `more` to do, call again with its cursor.
+        """
+        body = {"filter": wanted, "dry_run": dry_run, "cursor": cursor}
+        return cast("SweptDocument", await self._call("POST", "/dead/replay", body))
+
+    async def purge_dead(
+        self, *, dry_run: bool = False, cursor: str | None = None, **wanted: Any
+    ) -> SweptDocument:
+        """Forget dead jobs, see `replay_dead`."""
+        params = {**wanted, "dry_run": "true" if dry_run else None, "cursor": cursor}
+        return cast("SweptDocument", await self._call("DELETE", "/dead", params=params))
 
     async def stats(self) -> dict[str, Any]:
         """Jobs by state, in all and by queue."""

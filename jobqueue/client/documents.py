@@ -56,3 +56,11 @@ class JobList(TypedDict):
 
     jobs: list[JobDocument]
     cursor: str | None
+
+
+class SweptDocument(TypedDict):
+    """What a call on many jobs did; `more`: the same call with `cursor` goes on."""
+
+    count: int
+    more: bool
+    cursor: str | None

@@ -7,10 +7,13 @@ from aiohttp import web
 
 from jobqueue.app.decoding import check_json, fields_of
 from jobqueue.app.requests import JobRequest, decode_request
+from jobqueue.app.sweeping import SWEEP_TIME
 from jobqueue.errors import InvalidRequest
+from jobqueue.http.answers import json_response
 from jobqueue.http.bodies import ENVELOPE, read_json
 from jobqueue.http.jobs import list_wanted
-from jobqueue.http.queries import FILTERS, PAGING, Query
+from jobqueue.http.queries import FILTERS, PAGING, Query, no_query
+from jobqueue.http.queues import state_of
 from jobqueue.http.state import operations_of
 from jobqueue.http.submitting import submit_one
 from jobqueue.state import State, parse_state
@@ -47,6 +50,12 @@ async def list_completed(request: web.Request) -> web.Response:
 async def list_of_type(request: web.Request) -> web.Response:
     """Jobs of the type that the path names."""
     return await _list(request, "type", request.match_info["type"])
+
+
+async def clear(request: web.Request) -> web.Response:
+    """Empty the state that the path names, in all queues."""
+    no_query(request)
+    return json_response(await operations_of(request).clear(state_of(request), within=SWEEP_TIME))
 
 
 async def _list(request: web.Request, name: str, value: State | str | None) -> web.Response:

@@ -10,7 +10,7 @@ from msgspec import UNSET, Raw, UnsetType
 
 from jobqueue.jobs.report_generation import DOCUMENT_PATH
 from jobqueue.jobs.report_generation import NAME as REPORT_TYPE
-from jobqueue.model import Job, Progress
+from jobqueue.model import Delivery, Job, Progress
 from jobqueue.state import State
 
 PREFIX = "/api/v1"
@@ -33,6 +33,16 @@ class ErrorDocument(msgspec.Struct):
     message: str
     attempt: int
     traceback: str | UnsetType | None = UNSET
+
+
+class DeliveryDocument(msgspec.Struct):
+    """How one delivery ended; the last one of a job is in the job itself."""
+
+    outcome: str
+    started_at: str | None
+    ended_at: str
+    worker_id: str | None
+    error: str | None
 
 
 class JobDocument(msgspec.Struct, kw_only=True):
@@ -61,6 +71,7 @@ class JobDocument(msgspec.Struct, kw_only=True):
     payload: Raw | UnsetType
     metadata: dict[str, Any] | UnsetType
     duplicate: bool | UnsetType = UNSET
+    timeline: list[DeliveryDocument] | UnsetType = UNSET
 
 
 class StatusDocument(msgspec.Struct):
@@ -113,6 +124,9 @@ class BulkDocument(msgspec.Struct):
 
     jobs: list[AcceptedDocument]
 
+
+TIMELINE = "timeline"
+"""The part of a job document that only one job is read with."""
 
 INCLUDABLE = ("payload", "result", "traceback", "metadata")
 """Parts of a job document that may be large, or show too much, and are only sent on demand."""
@@ -177,6 +191,20 @@ def progress_document(job: Job) -> JobProgressDocument:
 def result_document(job: Job) -> ResultDocument:
     """What a completed job's handler returned."""
     return ResultDocument(job.id, job.state, _raw(job.result))
+
+
+def timeline_document(deliveries: list[Delivery]) -> list[DeliveryDocument]:
+    """How a job's deliveries ended, oldest first."""
+    return [
+        DeliveryDocument(
+            outcome=each.outcome,
+            started_at=_timestamp(each.started_at_ms),
+            ended_at=timestamp(each.ended_at_ms),
+            worker_id=each.worker_id or None,
+            error=each.error,
+        )
+        for each in deliveries
+    ]
 
 
 def job_path(job_id: str) -> str:

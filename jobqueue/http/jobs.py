@@ -10,12 +10,15 @@ from jobqueue.app.requests import decode_request
 from jobqueue.http.answers import json_response
 from jobqueue.http.bodies import ENVELOPE, JSON, LINES, media_type, read_body, read_json
 from jobqueue.http.documents import (
+    INCLUDABLE,
+    TIMELINE,
     JobDocument,
     JobPage,
     job_document,
     progress_document,
     result_document,
     status_document,
+    timeline_document,
 )
 from jobqueue.http.queries import FILTERS, PAGING, Query, no_query
 from jobqueue.http.state import operations_of
@@ -41,11 +44,14 @@ async def submit_bulk(request: web.Request) -> web.Response:
 async def read(request: web.Request) -> web.Response:
     """One job, with its result."""
     query = Query(request, ("include",))
-    include = query.include() | {"result"}
+    include = query.include((*INCLUDABLE, TIMELINE)) | {"result"}
     query.check()
     operations = operations_of(request)
     job = await operations.fetch(await operations.read(request.match_info["id"]), include)
-    return json_response(document_of(request, job, include))
+    document = document_of(request, job, include)
+    if TIMELINE in include:
+        document.timeline = timeline_document(await operations.timeline(job.id))
+    return json_response(document)
 
 
 async def list_jobs(request: web.Request) -> web.Response:

@@ -21,6 +21,7 @@ class QueueDocument(msgspec.Struct):
     name: str
     counts: dict[str, int]
     oldest_queued_seconds: float
+    paused: bool
 
 
 class QueueList(msgspec.Struct):
@@ -71,7 +72,7 @@ async def queues(request: web.Request) -> web.Response:
     """All queues ever used."""
     no_query(request)
     documents = [
-        QueueDocument(each.queue, _counts([each], ()), each.oldest_queued_seconds)
+        QueueDocument(each.queue, _counts([each], ()), each.oldest_queued_seconds, each.paused)
         for each in await operations_of(request).stats()
     ]
     return json_response(QueueList(documents))
@@ -84,12 +85,27 @@ async def workers(request: web.Request) -> web.Response:
     return json_response(WorkerList([_worker_document(worker) for worker in found]))
 
 
+async def quiet(request: web.Request) -> web.Response:
+    """Let a worker claim nothing; what it runs goes on."""
+    no_query(request)
+    await operations_of(request).quiet(request.match_info["id"])
+    return web.Response(status=204)
+
+
+async def resume(request: web.Request) -> web.Response:
+    """Let a quiet worker claim again."""
+    no_query(request)
+    await operations_of(request).unquiet(request.match_info["id"])
+    return web.Response(status=204)
+
+
 def stats_document(queues: list[QueueStats], *, words: Iterable[str]) -> dict[str, object]:
     """Counts by state and by each of the further `words`, in all and by queue."""
     by_queue = {
         each.queue: {
             **_counts([each], words),
             "oldest_queued_seconds": each.oldest_queued_seconds,
+            "paused": each.paused,
         }
         for each in queues
     }

@@ -2,9 +2,11 @@
 
 from collections.abc import Collection
 
+import msgspec
 from aiohttp import web
 
 from jobqueue.app.listing import MAX_PAGE, JobFilter
+from jobqueue.app.requests import MAX_WAIT, Wait
 from jobqueue.errors import FieldError, InvalidRequest
 from jobqueue.http.documents import INCLUDABLE
 from jobqueue.registry import NAME
@@ -13,7 +15,7 @@ from jobqueue.state import STATE_ALIASES, State, parse_state
 DEFAULT_PAGE = 50
 """Jobs of a page unless `limit` says otherwise: a screenful or two."""
 
-FILTERS = ("state", "queue", "type", "tag")
+FILTERS = ("state", "queue", "type", "tag", "tenant")
 PAGING = ("limit", "cursor", "include")
 
 
@@ -51,11 +53,29 @@ class Query:
             self.wrong(parameter, "use lower-case letters, digits and hyphens, at most 63")
         return value
 
-    def include(self) -> frozenset[str]:
+    def flag(self, name: str) -> bool:
+        """A parameter that is `true` or `false`, by default false."""
+        value = self.text(name) or "false"
+        if value not in {"true", "false"}:
+            self.wrong(name, "must be true or false")
+        return value == "true"
+
+    def seconds(self, name: str) -> float | None:
+        """A parameter that is a span in seconds; None: not given."""
+        value = self.text(name)
+        if value is None:
+            return None
+        try:
+            return msgspec.convert(value, Wait, strict=False)
+        except msgspec.ValidationError:
+            self.wrong(name, f"must be a number of seconds from 0 to {MAX_WAIT}")
+            return None
+
+    def include(self, known_parts: Collection[str] = INCLUDABLE) -> frozenset[str]:
         """The parts that `include` names."""
         names = frozenset((self.text("include") or "").split(",")) - {""}
-        if unknown := names.difference(INCLUDABLE):
-            known = ", ".join(INCLUDABLE)
+        if unknown := names.difference(known_parts):
+            known = ", ".join(known_parts)
             self.wrong("include", f"does not know {', '.join(sorted(unknown))}: there are {known}")
         return names
 
@@ -85,6 +105,7 @@ class Query:
             queue=self.name("queue"),
             type=self.name("type"),
             tag=self.text("tag"),
+            tenant=self.text("tenant"),
         )
 
 

@@ -9,7 +9,19 @@ from collections.abc import Awaitable, Callable
 import msgspec
 from aiohttp import web
 
-from jobqueue.http import aliases, health, jobs, operating, reports
+from jobqueue.http import (
+    aliases,
+    dead,
+    flows,
+    health,
+    jobs,
+    logs,
+    operating,
+    queues,
+    reports,
+    schedules,
+    waiting,
+)
 from jobqueue.http.documents import PREFIX
 from jobqueue.state import STATE_ALIASES, State
 
@@ -58,11 +70,34 @@ API_ROUTES = (
     _canonical("GET", "/jobs/{id}/status", jobs.status),
     _canonical("GET", "/jobs/{id}/progress", jobs.progress),
     _canonical("GET", "/jobs/{id}/result", jobs.result),
+    _canonical("GET", "/jobs/{id}/logs", logs.logs),
+    _canonical("POST", "/jobs/{id}/promote", waiting.promote),
+    _canonical("POST", "/jobs/{id}/reschedule", waiting.reschedule),
+    _canonical("POST", "/jobs/{id}/prioritize", waiting.prioritize),
+    _canonical("POST", "/jobs/{id}/move", waiting.move),
+    _canonical("POST", "/flows", flows.submit),
+    _canonical("GET", "/dead", dead.list_dead),
+    _canonical("POST", "/dead/replay", dead.replay),
+    _canonical("DELETE", "/dead", dead.purge),
+    _canonical("GET", "/schedules", schedules.list_all),
+    _canonical("GET", "/schedules/{name}", schedules.read),
+    _canonical("PUT", "/schedules/{name}", schedules.put),
+    _canonical("DELETE", "/schedules/{name}", schedules.delete),
+    _canonical("POST", "/schedules/{name}/pause", schedules.pause),
+    _canonical("POST", "/schedules/{name}/resume", schedules.resume),
     _canonical("POST", "/reports/generate", reports.generate),
     _canonical("GET", "/reports/{id}", reports.download),
     _canonical("GET", "/stats", operating.stats),
     _canonical("GET", "/queues", operating.queues),
+    _canonical("POST", "/queues/{name}/pause", queues.pause),
+    _canonical("POST", "/queues/{name}/resume", queues.resume),
+    _canonical("POST", "/queues/{name}/drain", queues.drain),
+    _canonical("GET", "/queues/{name}/limits", queues.read_limits),
+    _canonical("PUT", "/queues/{name}/limits", queues.put_limits),
+    _canonical("DELETE", f"/queues/{{name}}/{STATE}", queues.clear),
     _canonical("GET", "/workers", operating.workers),
+    _canonical("POST", "/workers/{id}/quiet", operating.quiet),
+    _canonical("POST", "/workers/{id}/resume", operating.resume),
 )
 
 ALIAS_ROUTES = (
@@ -76,6 +111,7 @@ ALIAS_ROUTES = (
     _alias("GET", "/jobs/workers", operating.workers, of="/workers"),
     Route("GET", "/jobs/health", health.readyz, alias_of="/readyz", public=True),
     _alias("GET", f"/jobs/{STATE}", aliases.list_in_state, of="/jobs"),
+    _alias("DELETE", f"/jobs/{STATE}", aliases.clear, of=f"/queues/{{name}}/{STATE}"),
     _alias("GET", "/jobs/{id}", jobs.read, of="/jobs/{id}"),
     _alias("DELETE", "/jobs/{id}", jobs.cancel, of="/jobs/{id}"),
     _alias("GET", "/jobs/{id}/status", jobs.status, of="/jobs/{id}/status"),

@@ -25,13 +25,8 @@ async def submit_one(
     request: web.Request, job: JobRequest, *, payload_path: str = "/payload"
 ) -> web.Response:
     """Enqueue one job and answer 202, or 200 where another job stands for it."""
-    durability = _durability(request)
-    key = _key(request)
-    if key is not None and job.key not in {None, key}:
-        problem = f"differs from the {KEY_HEADER} header: give one of them"
-        raise InvalidRequest("the request has two keys", (FieldError("/key", problem),))
-    if key is not None:
-        job = msgspec.structs.replace(job, key=key)
+    durability = durability_of(request)
+    job = msgspec.structs.replace(job, key=one_key(request, job.key))
     submitted = await operations_of(request).submit(
         job, payload_path=payload_path, durability=durability
     )
@@ -44,7 +39,7 @@ async def submit_all(request: web.Request, jobs: list[JobRequest]) -> web.Respon
     A key of the whole call becomes a key of each job, so that a second call with it doubles
     nothing and completes what the first one may have left.
     """
-    durability = _durability(request)
+    durability = durability_of(request)
     key = _key(request)
     if key is not None:
         jobs = [
@@ -52,7 +47,7 @@ async def submit_all(request: web.Request, jobs: list[JobRequest]) -> web.Respon
             for index, job in enumerate(jobs)
         ]
     accepted = await operations_of(request).submit_many(jobs, durability=durability)
-    return json_response(BulkDocument([_document(each) for each in accepted]), status=202)
+    return json_response(BulkDocument([accepted_document(each) for each in accepted]), status=202)
 
 
 def accepted(request: web.Request, job: Job) -> web.Response:
@@ -76,9 +71,23 @@ def _answer(request: web.Request, submitted: Submitted) -> web.Response:
     return json_response(document, headers={"Location": job_path(submitted.job.id)})
 
 
-def _document(accepted: Accepted) -> AcceptedDocument:
+def accepted_document(accepted: Accepted) -> AcceptedDocument:
+    """One job of a call with many."""
     duplicate = True if accepted.stands_for == "unique" else msgspec.UNSET
     return AcceptedDocument(accepted.id, accepted.state, duplicate)
+
+
+def one_key(request: web.Request, given: str | None) -> str | None:
+    """The idempotency key of a request whose body may have one, `given`, as well as its headers.
+
+    Raises:
+        InvalidRequest: they are two.
+    """
+    key = _key(request)
+    if key is not None and given not in {None, key}:
+        problem = f"differs from the {KEY_HEADER} header: give one of them"
+        raise InvalidRequest("the request has two keys", (FieldError("/key", problem),))
+    return given if key is None else key
 
 
 def _key(request: web.Request) -> str | None:
@@ -86,7 +95,8 @@ def _key(request: web.Request) -> str | None:
     return None if key is None else check_key(key, KEY_HEADER)
 
 
-def _durability(request: web.Request) -> Durability | None:
+def durability_of(request: web.Request) -> Durability | None:
+    """How safe what is submitted is to be when it is answered; refuses all other parameters."""
     query = Query(request, ("durability",))
     name = query.text("durability")
     if name is not None and name not in set(Durability):

@@ -18,6 +18,7 @@ from jobqueue.worker import verdicts
 
 if TYPE_CHECKING:
     from jobqueue.app.contents import Contents
+    from jobqueue.app.family import Family
     from jobqueue.registry import JobType
     from jobqueue.worker.deadlines import Deadlines
     from jobqueue.worker.gate import Gate
@@ -58,6 +59,7 @@ class Bench:
         "contents",
         "deadlines",
         "end",
+        "family",
         "gate",
         "log",
         "loop",
@@ -78,6 +80,7 @@ class Bench:
         log: Callable[[str, str, str], None],
         stuck: "Callable[[Attempt], None]",
         contents: "Contents",
+        family: "Family",
         result_limit: int,
     ) -> None:
         self.loop = asyncio.get_running_loop()
@@ -89,6 +92,7 @@ class Bench:
         self.log = log
         self.stuck = stuck
         self.contents = contents
+        self.family = family
         self.result_limit = result_limit
 
 
@@ -196,6 +200,8 @@ class Attempt(ABC):
             report=bench.report,
             log=bench.log,
             is_cancelled=self._is_unwanted,
+            parents=[parent.id for parent in job.options.depends_on],
+            relatives=bench.family,
         )
 
     async def payload(self) -> Any:

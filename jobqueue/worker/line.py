@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator
 from typing import NamedTuple, Self
 
 from jobqueue.app.contents import Contents
+from jobqueue.app.family import Family
 from jobqueue.broker.consumer import Consumer
 from jobqueue.errors import SchemaMismatch
 from jobqueue.registry import Registry
@@ -37,6 +38,7 @@ class Line(NamedTuple):
         registry: Registry,
         limits: LimitSettings,
         contents: Contents,
+        family: Family,
         gate: Gate,
         deadlines: Deadlines,
         on_stuck: Callable[[], None],
@@ -51,6 +53,7 @@ class Line(NamedTuple):
             registry=registry,
             limits=limits,
             contents=contents,
+            family=family,
             gate=gate,
             throttle=throttle,
             deadlines=deadlines,

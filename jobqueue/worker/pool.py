@@ -9,6 +9,7 @@ from time import monotonic
 import structlog
 
 from jobqueue.app.contents import Contents
+from jobqueue.app.family import Family
 from jobqueue.metrics import OTHER
 from jobqueue.model import ClaimedJob, Outcome, PoolInfo, Settled, Verdict
 from jobqueue.registry import Handler, JobType, Registry
@@ -53,6 +54,7 @@ class Pool:
         registry: Registry,
         limits: LimitSettings,
         contents: Contents,
+        family: Family,
         gate: Gate,
         throttle: Throttle,
         deadlines: Deadlines,
@@ -81,6 +83,7 @@ class Pool:
             log=reporter.log,
             stuck=self._give_up,
             contents=contents,
+            family=family,
             result_limit=limits.result,
         )
         self._batches = Batches(slots=slots, bench=self._bench)

@@ -6,9 +6,18 @@ from typing import Any
 
 from jobqueue.app.codec import to_json
 from jobqueue.app.references import is_reference
-from jobqueue.errors import Cancelled, JobOutcome, RateLimited, Snooze, UnknownType, Unrecoverable
+from jobqueue.errors import (
+    Cancelled,
+    JobOutcome,
+    RateLimited,
+    Snooze,
+    UnknownType,
+    Unrecoverable,
+    WaitForChildren,
+)
 from jobqueue.model import ClaimedJob, Failure, Outcome, Verdict
 from jobqueue.retry import Retry
+from jobqueue.submission import Parent
 from jobqueue.worker.backoffs import delay_after
 
 MAX_MESSAGE = 2000
@@ -117,6 +126,9 @@ def _chosen(job: ClaimedJob, error: JobOutcome) -> Verdict | None:
             snoozed = isinstance(error, Snooze)
             outcome = Outcome.SNOOZE if snoozed else Outcome.RATE_LIMITED
             return Verdict(job.id, job.token, outcome, delay_ms=round(error.delay * 1000))
+        case WaitForChildren() if error.job_id == job.id:
+            parents = tuple(Parent(child, policy) for child, policy in error.children.items())
+            return Verdict(job.id, job.token, Outcome.WAIT, parents=parents)
         case _:
             return None
 

@@ -17,6 +17,7 @@ from typing import Any
 import structlog
 
 from jobqueue.app.contents import Contents
+from jobqueue.app.jobs import Jobs
 from jobqueue.broker.broker import Broker, CancelOrder, LookOrder
 from jobqueue.broker.consumer import Consumer
 from jobqueue.errors import SchemaMismatch
@@ -84,6 +85,7 @@ class Worker:
         self._rates = {queue: Rate.parse(text) for queue, text in settings.rates.items()}
         self._limits = limits
         self._contents = contents
+        self._family = Jobs(broker, registry, limits, contents).family
         self._roles = tuple(sorted(roles))
         self._version = version
         self._started_at_ms = round(time.time() * 1000)
@@ -200,6 +202,7 @@ class Worker:
             registry=self._registry,
             limits=self._limits,
             contents=self._contents,
+            family=self._family,
             gate=self._gate,
             deadlines=self._deadlines,
             on_stuck=self._give_up_process,

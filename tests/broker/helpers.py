@@ -1,5 +1,6 @@
 """Shorthands for what broker tests do again and again."""
 
+import asyncio
 from collections.abc import Sequence
 from typing import Any
 
@@ -103,3 +104,13 @@ async def crash(broker: Broker) -> None:
         return await state_of(broker, job.id) is not State.ACTIVE
 
     await eventually(taken_back)
+
+
+async def idle_worker(broker: Broker, name: str) -> None:
+    """A worker with one slot, as a pool is: waits, claims, completes; until it is cancelled."""
+    consumer = await broker.consumer(QUEUE, worker_id=f"{name}-{new_ulid()}", lease=15)
+    while True:
+        found = await consumer.claim(1)
+        await settle(consumer, found.jobs, Outcome.COMPLETED, result=b"1")
+        if not found.jobs and not found.more:
+            await asyncio.shield(consumer.wait(min(found.due_in or 1.0, 1.0)))

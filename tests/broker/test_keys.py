@@ -146,7 +146,7 @@ async def test_the_key_of_a_duplicate(broker: Broker, consumer: Consumer) -> Non
     """A request that a unique key answered is answered so again, even after the holder's end."""
     holder = new_job(options=JobOptions(unique=Unique("u")))
     await broker.enqueue(holder)
-    request = {"key": "mine", "unique": Unique("u")}
+    request: dict[str, Any] = {"key": "mine", "unique": Unique("u")}
     assert (await broker.enqueue(keyed(**request))).id == holder.id
     await complete(consumer, await claim_one(consumer))
     again = await broker.enqueue(keyed(**request))

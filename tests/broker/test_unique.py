@@ -125,7 +125,7 @@ async def test_every_end_frees_the_key(
     assert await broker.enqueue(following) == Accepted(following.id, State.QUEUED)
 
 
-async def test_expiry_frees_the_key(broker: Broker, consumer: Consumer) -> None:
+async def test_expiry_frees_the_key(broker: Broker) -> None:
     """A job that was not started in time leaves its key to the next."""
     job = unique_job(expires_in=0.01)
     await broker.enqueue(job)

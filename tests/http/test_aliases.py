@@ -25,6 +25,7 @@ EXAMPLES: dict[tuple[str, str], tuple[str, Any, int]] = {
     ("GET", "/jobs/{state}"): ("/jobs/pending", None, 200),
     ("GET", "/jobs/{id}"): ("/jobs/{id}", None, 200),
     ("DELETE", "/jobs/{id}"): ("/jobs/{id}", None, 200),
+    ("DELETE", "/jobs/{state}"): ("/jobs/failed", None, 200),
     ("GET", "/jobs/{id}/status"): ("/jobs/{id}/status", None, 200),
     ("GET", "/jobs/{id}/progress"): ("/jobs/{id}/progress", None, 200),
     ("GET", "/jobs/{type}/jobs"): ("/jobs/thumbnail/jobs", None, 200),
@@ -124,6 +125,7 @@ async def test_counts_under_both_vocabularies(service: Service, path: str) -> No
     expected = dict.fromkeys([*State, *STATE_ALIASES], 0)
     expected |= {"queued": 1, "waiting": 1, "pending": 1, "scheduled": 1, "delayed": 1}
     assert stats["queues"]["images"].pop("oldest_queued_seconds") >= 0
+    assert not stats["queues"]["images"].pop("paused")
     assert stats == {**expected, "queues": {"images": expected}}
 
 

@@ -25,7 +25,8 @@ async def guarded(redis_url: str, namespace: str, tmp_path: Path) -> AsyncIterat
 )
 async def test_every_route_wants_the_token(guarded: Service, method: str, path: str) -> None:
     """Without the token, no route of the API or of its aliases answers."""
-    for variable, example in (("{id}", "x"), (STATE, "queued"), (TYPE, "echo")):
+    examples = (("{id}", "x"), ("{name}", "x"), (STATE, "queued"), (TYPE, "echo"))
+    for variable, example in examples:
         path = path.replace(variable, example)
     answer = await guarded.call(method, path)
     assert (answer.status, answer.code) == (401, "unauthorized")

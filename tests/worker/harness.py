@@ -10,6 +10,8 @@ from typing import Any, TypeVar
 import msgspec
 
 from jobqueue.app.contents import Contents, OpenStorage
+from jobqueue.app.family import Family
+from jobqueue.app.jobs import Jobs
 from jobqueue.app.opening import LazyStorage
 from jobqueue.batch import Batch
 from jobqueue.broker.broker import Broker, Connections
@@ -117,6 +119,11 @@ class Harness:
     def contents(self, limits: LimitSettings | None = None) -> Contents:
         """Where large payloads and results are, as one process sees it."""
         return Contents(self.broker, self.open_storage, limits or LimitSettings())
+
+    def family(self) -> Family:
+        """What its jobs know of others."""
+        limits = LimitSettings()
+        return Jobs(self.broker, self.registry, limits, self.contents(limits)).family
 
     async def submit(
         self,

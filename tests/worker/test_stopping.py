@@ -194,6 +194,7 @@ async def test_a_suspect_that_is_cancelled_before_it_waits(harness: Harness) -> 
         registry=harness.registry,
         limits=LimitSettings(),
         contents=harness.contents(),
+        family=harness.family(),
         gate=gate,
         throttle=Throttle(None),
         deadlines=deadlines,

@@ -1,0 +1,159 @@
+"""The part of `JobQueue` that is for operators: queues, their limits, and dead letters."""
+
+import time
+from collections.abc import Iterable, Mapping
+
+from jobqueue.app.dead import older_than as ended_before
+from jobqueue.app.limits import LimitsRequest, plain
+from jobqueue.app.listing import JobFilter
+from jobqueue.app.opened import Opened
+from jobqueue.app.queues import LimitsInfo
+from jobqueue.app.requests import model_from
+from jobqueue.limits import GroupLimits, QueueLimits
+from jobqueue.state import State
+
+
+class Operating(Opened):
+    """Whole queues, and jobs that are dead."""
+
+    async def pause(self, queue: str) -> None:
+        """Start no more jobs of a queue until `resume`, on any worker; what runs goes on."""
+        await self._opened().queues.pause(queue)
+
+    async def resume(self, queue: str) -> None:
+        """Start jobs of a queue again."""
+        await self._opened().queues.resume(queue)
+
+    async def drain(self, queue: str, *, delayed: bool = False) -> int:
+        """Cancel what is queued, reason `drained`; what runs goes on.
+
+        Args:
+            queue: its name.
+            delayed: cancel the scheduled jobs too, retries among them.
+
+        Returns:
+            How many jobs were cancelled.
+        """
+        return (await self._opened().queues.drain(queue, delayed=delayed)).count
+
+    async def clear(self, queue: str, state: State) -> int:
+        """Empty one state of a queue: what has ended is forgotten, what waits is cancelled.
+
+        Returns:
+            How many jobs it was.
+
+        Raises:
+            InvalidRequest: running jobs cannot be cleared.
+        """
+        return (await self._opened().queues.clear(queue, state)).count
+
+    async def limits(self, queue: str) -> LimitsInfo:
+        """The limits of a queue, and of its groups (tenants, or values of a limit key)."""
+        return await self._opened().queues.limits(queue)
+
+    async def set_limits(
+        self,
+        queue: str,
+        limits: QueueLimits,
+        *,
+        groups: Mapping[str, GroupLimits] | None = None,
+    ) -> None:
+        """Set all limits of a queue, on all workers together; those that are None are lifted.
+
+        Args:
+            queue: its name.
+            limits: those of the queue.
+            groups: those of all groups that have their own; None leaves them as they are.
+
+        Raises:
+            InvalidRequest: a limit is no limit.
+        """
+        queues = self._opened().queues
+        if groups is None:
+            groups = (await queues.limits(queue)).groups
+        await queues.set_limits(queue, _request(limits, groups))
+
+    async def set_group_limits(self, queue: str, group: str, limits: GroupLimits) -> None:
+        """Set what one group, a tenant or a value of a limit key, may do in a queue.
+
+        Args:
+            queue: its name.
+            group: the tenant, or the value.
+            limits: its own; the default, `GroupLimits()`, lifts them.
+
+        Raises:
+            InvalidRequest: a limit is no limit.
+        """
+        checked = _request(QueueLimits(), {group: limits}).groups[group]
+        await self._opened().queues.set_group_limits(queue, {group: checked.value()})
+
+    async def replay_dead(
+        self,
+        job_ids: Iterable[str] | None = None,
+        *,
+        queue: str | None = None,
+        type: str | None = None,  # noqa: A002 - the field's name everywhere
+        reason: str | None = None,
+        tag: str | None = None,
+        tenant: str | None = None,
+        older_than: float | None = None,
+        dry_run: bool = False,
+    ) -> int:
+        """Queue dead jobs again, with all their attempts.
+
+        Args:
+            job_ids: these; None: all that pass the filter that the other arguments are.
+            queue: in which they died.
+            type: of the jobs.
+            reason: why they are dead, e.g. `attempts_exhausted`.
+            tag: one that they have.
+            tenant: whose they are.
+            older_than: seconds since they died, at least.
+            dry_run: change nothing, only count.
+
+        Returns:
+            How many jobs it was, or would be.
+        """
+        dead = self._opened().dead
+        if job_ids is not None:
+            return (await dead.replay_some([*job_ids], dry_run=dry_run)).count
+        wanted = _filter(queue, type, reason, tag, tenant, older_than)
+        return (await dead.replay(wanted, dry_run=dry_run)).count
+
+    async def purge_dead(
+        self,
+        job_ids: Iterable[str] | None = None,
+        *,
+        queue: str | None = None,
+        type: str | None = None,  # noqa: A002 - the field's name everywhere
+        reason: str | None = None,
+        tag: str | None = None,
+        tenant: str | None = None,
+        older_than: float | None = None,
+        dry_run: bool = False,
+    ) -> int:
+        """Forget dead jobs; arguments and what it gives are those of `replay_dead`."""
+        dead = self._opened().dead
+        if job_ids is not None:
+            return (await dead.purge_some([*job_ids], dry_run=dry_run)).count
+        wanted = _filter(queue, type, reason, tag, tenant, older_than)
+        return (await dead.purge(wanted, dry_run=dry_run)).count
+
+
+def _request(limits: QueueLimits, groups: Mapping[str, GroupLimits]) -> LimitsRequest:
+    fields = {**plain(limits), "groups": {name: plain(each) for name, each in groups.items()}}
+    return model_from(fields, LimitsRequest, what="limit")
+
+
+def _filter(  # noqa: PLR0917 - in the order of the arguments of both callers
+    queue: str | None,
+    type_: str | None,
+    reason: str | None,
+    tag: str | None,
+    tenant: str | None,
+    older_than: float | None,
+) -> JobFilter:
+    before = None if older_than is None else ended_before(older_than, time.time())
+    return JobFilter(
+        queue=queue, type=type_, reason=reason, tag=tag, tenant=tenant, ended_before_ms=before
+    )

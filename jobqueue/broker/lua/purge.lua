@@ -1,0 +1,14 @@
+--!include base events gate groups runnable unique finish
+-- Forgets those of some jobs that are in a final state. Answers how many it forgot.
+local state = ARGV[1]
+-- ARGV[2..]: id
+
+local found = {}
+for i = 2, #ARGV do
+  if redis.call('ZSCORE', key(state), ARGV[i]) then found[#found + 1] = ARGV[i] end
+end
+allow_oom()
+if #found > 0 then many('ZREM', key(state), found) end
+local ids = forgettable(state, found)
+forget(ids)
+return #ids
