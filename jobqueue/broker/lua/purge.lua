@@ -1,4 +1,4 @@
---!include base events gate groups runnable unique finish
+--!include finishing
 -- Forgets those of some jobs that are in a final state. Answers how many it forgot.
 local state = ARGV[1]
 -- ARGV[2..]: id
@@ -9,6 +9,6 @@ for i = 2, #ARGV do
 end
 allow_oom()
 if #found > 0 then many('ZREM', key(state), found) end
-local ids = forgettable(state, found)
-forget(ids)
+local ids = finishing().forgettable(state, found)
+finishing().forget(ids)
 return #ids
