@@ -10,7 +10,7 @@ from jobqueue.broker.deployment import deployment_of
 from jobqueue.broker.durability import Confirmation
 from jobqueue.broker.events import CancelOrder, Event, Events, LookOrder
 from jobqueue.broker.firing import FireReport, Firing
-from jobqueue.broker.keys import SCHEMA_VERSION, Keys
+from jobqueue.broker.keys import Keys
 from jobqueue.broker.leases import LeaseRenewer, Renewal
 from jobqueue.broker.listing import Filter, Lister
 from jobqueue.broker.operator import Operator
@@ -196,7 +196,7 @@ class Broker:
     async def consumer(self, queue: str, *, worker_id: str, lease: float) -> Consumer:
         """A pool's hold on a queue; signs the worker on."""
         await self._channel.execute("SADD", self._keys.queues, queue)
-        await self._channel.call(scripts.join(self._keys.meta(queue), worker_id, SCHEMA_VERSION))
+        await self._channel.call(scripts.join(self._keys.meta(queue), worker_id))
         return Consumer(
             commands=self._channel,
             waiting=self._connections.blocking(

@@ -9,7 +9,7 @@ from tests.support.redis import RedisClient
 
 from .snapshot import LANES, Snapshot
 
-OWNERLESS = {"meta", "handoff", "leases", "intake", "workers", "outbox", "archive"}
+OWNERLESS = {"meta", "handoff", "leases", "intake", "batches", "workers", "outbox", "archive"}
 OWNERLESS |= {*LANES.values(), "scheduled", "blocked", "completed", "dead", "cancelled"}
 OWNERLESS |= {"expiring", "releasing", "ring", "waiting", "groups", "running", "open", "limits"}
 OWNERLESS |= {"held", "schedules", "schedule_due"}
@@ -178,7 +178,7 @@ def _leaks(queue: Snapshot) -> Iterator[str]:
         owner, _, rest = name.partition(":")
         owned = owner in queue.specs
         owned |= owner in {"inbox", "group"} and bool(queue.entries.get(name))
-        owned |= owner == "batch" and rest in queue.items("intake")
+        owned |= owner == "batch" and rest in queue.items("batches") + queue.items("intake")
         owned |= owner == "schedule" and rest in queue.hash("schedules")
         owned |= owner in {"unique", "key"}  # rules of their own know more
         if not owned and queue.client.ttl(queue.prefix + name) == -1:

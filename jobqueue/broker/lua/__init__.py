@@ -5,11 +5,15 @@ import re
 from functools import cached_property
 from importlib.resources import files
 
+from jobqueue.broker.keys import SCHEMA_VERSION
+
 _INCLUDE = re.compile(r"\A--!include ([a-z_ ]+)\n")
 _ARGUMENT = re.compile(r"^local ([a-z_]+) = (?:tonumber\()?ARGV\[(\d+)\]", re.MULTILINE)
 _REST = re.compile(r"^-- ARGV\[(\d+)\.\.\]: ([a-z_, ]+)$", re.MULTILINE)
 
-_FIRST_LINE = {False: "local CLUSTER = false", True: "local CLUSTER = true"}
+
+def _first_line(*, cluster: bool) -> str:
+    return f"local CLUSTER, LAYOUT = {'true' if cluster else 'false'}, '{SCHEMA_VERSION}'"
 
 
 class ScriptSource:
@@ -29,7 +33,7 @@ class ScriptSource:
         include = _INCLUDE.match(source)
         parts = include[1].split() if include else []
         self.name = name
-        self.text = "\n".join([_FIRST_LINE[cluster], *map(_read, parts), source])
+        self.text = "\n".join([_first_line(cluster=cluster), *map(_read, parts), source])
         self.sha = hashlib.sha1(self.text.encode(), usedforsecurity=False).hexdigest()
         numbered = [(int(number), argument) for argument, number in _ARGUMENT.findall(source)]
         self.parameters = tuple(argument for _, argument in sorted(numbered))

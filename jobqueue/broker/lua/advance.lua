@@ -1,4 +1,4 @@
---!include base events gate groups runnable unique finish unstarted outbox dependencies admission intake promote
+--!include base version events gate groups runnable unique finish unstarted outbox dependencies admission intake promote
 -- Moves on what is due, at most `limit` jobs in all: scheduled jobs, jobs that were to start before now,
 -- dependents of ended jobs, groups whose time has come, staged batches. Answers {promoted, more}.
 local limit = tonumber(ARGV[1])
@@ -28,7 +28,7 @@ local releasing = on.releasing and release_dependents(left)
 reopen_groups(limit)
 make_runnable()
 finish_all()
-local moving = on.intake and (left <= 0 or move_intake(left))
+local moving = arriving() and (left <= 0 or move_intake(left))
 refill()
 publish_events()
 return {promoted, (left <= 0 or releasing or moving) and 1 or 0}

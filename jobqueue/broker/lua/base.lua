@@ -19,8 +19,8 @@ local function integer(number) return string.format('%d', number) end
 
 -- What is on in this queue, read once a call: what is off costs no command. Fields without a
 -- value are false.
-local FEATURES = {'version', 'intake', 'paused', 'gated', 'cap', 'rate', 'size', 'starvation',
-  'grouped', 'turn', 'group_cap', 'group_rate', 'group_size', 'own_limits', 'holds', 'releasing',
+local FEATURES = {'version', 'intake', 'batches', 'paused', 'gated', 'cap', 'rate', 'size',
+  'starvation', 'grouped', 'turn', 'group_cap', 'group_rate', 'group_size', 'own_limits', 'holds', 'releasing',
   'parents', 'archive'}
 local on = {}
 for i, value in ipairs(redis.call('HMGET', meta, unpack(FEATURES))) do on[FEATURES[i]] = value end
@@ -79,8 +79,3 @@ end
 -- Ends the script while its slot is being moved to another node: keys that are not here may be there,
 -- and a node refuses a command about such a key. `allow_oom` does this as well.
 local function refuse_while_moving() redis.call('EXISTS', key('nothing')) end
-
-local function refuse_version(stored, version)
-  return redis.error_reply('SCHEMA this queue has layout ' .. stored .. ', this program writes '
-    .. version .. ': run the same version everywhere')
-end

@@ -1,4 +1,4 @@
---!include base events gate groups runnable unique finish unstarted cancelling
+--!include base version events gate groups runnable unique finish unstarted cancelling
 -- Cancels one job. Answers cancelled, requested, already_finished or not_found.
 local job = ARGV[1]
 local control = ARGV[2]

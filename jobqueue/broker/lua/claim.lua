@@ -1,4 +1,4 @@
---!include base events gate groups runnable unique finish unstarted outbox dependencies admission intake promote streams selection
+--!include base version events gate groups runnable unique finish unstarted outbox dependencies admission intake promote streams selection
 -- Hands up to `slots` jobs to a worker: first what is in its inbox, then the handoff, then the
 -- lanes by priority. With 0 slots the inbox goes back. The same nonce gets the same answer.
 --
@@ -9,7 +9,6 @@ local nonce = ARGV[2]
 local slots = tonumber(ARGV[3])
 local lease_ms = tonumber(ARGV[4])
 local retention = ARGV[5]
-local version = ARGV[6]
 
 local ALARM_MS = 3000 -- an alarm whose holder has not claimed for so long is anybody's
 
@@ -169,7 +168,6 @@ local function alarm()
   return math.max(due - now, 0)
 end
 
-if on.version and on.version ~= version then return refuse_version(on.version, version) end
 local last = redis.call('GET', last_key)
 if last and string.sub(last, 1, 32) == nonce then
   answer_again(last)
@@ -179,7 +177,7 @@ allow_oom()
 read_retention(retention)
 local promoted = 0
 if slots > 0 then
-  if on.intake then move_intake(100) end
+  if arriving() then move_intake(100) end
   if on.releasing then release_dependents(100) end
   promoted = promote(math.max(slots, 50))
   reopen_groups(100)
@@ -189,5 +187,5 @@ take()
 local due_in = alarm()
 publish_events()
 more = #taken < slots and (more or looked >= LOOKS or promoted >= math.max(slots, 50)
-  or on.intake or on.releasing)
+  or arriving() or on.releasing)
 return {now, more and 1 or 0, due_in, unpack(jobs)}

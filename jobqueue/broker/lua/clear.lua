@@ -1,4 +1,4 @@
---!include base events gate groups runnable unique finish unstarted
+--!include base version events gate groups runnable unique finish unstarted
 -- Empties one state in steps of up to `limit`: what has ended is forgotten, what waits is cancelled
 -- with `reason`. Answers how many jobs it took, or -1 where none are left.
 local state = ARGV[1]

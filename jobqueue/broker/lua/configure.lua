@@ -1,8 +1,9 @@
---!include base gate groups runnable
+--!include base version gate groups runnable
 -- Sets limits of a queue; one with an empty value is lifted. Groups take them up by `place_groups`.
 -- ARGV[1..]: field, value
 
 allow_oom()
+raise_layout()
 for i = 1, #ARGV, 2 do
   local field, value = ARGV[i], ARGV[i + 1]
   if value == '' then redis.call('HDEL', meta, field) else redis.call('HSET', meta, field, value) end

@@ -1,4 +1,4 @@
---!include base events gate groups runnable unique finish unstarted outbox dependencies cancelling admission intake schedules
+--!include base version events gate groups runnable unique finish unstarted outbox dependencies cancelling admission intake schedules
 -- Does what a schedule says at a slot that is due, and goes on to the next: once, however many
 -- call. Without a job the slot passes. Answers fired, replaced (fired, and the job before it is
 -- cancelled), skipped (the job before it has not ended), passed, or changed (nothing was done:

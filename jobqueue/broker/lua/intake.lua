@@ -60,6 +60,7 @@ end
 -- Writes what an entry has beyond its spec and its place.
 local function write_extras(entry)
   local status, x = {}, entry.x
+  raise_layout()
   if next(x) then
     status = {'x', cmsgpack.pack(x)}
     if x.g then count('open', x.g, 1) end
@@ -141,17 +142,35 @@ local function note_answers(batch, jobs, answers)
   redis.call('PEXPIRE', key('answers:' .. batch), 600000)
 end
 
+-- Layout 1 has no extras. Its programs move batches on as well, so those of this layout are in a
+-- list that they do not know, under another mark in `meta`.
+local function with_extras(jobs)
+  local result = {}
+  for i = 1, #jobs, 4 do
+    for part = i, i + 3 do result[#result + 1] = jobs[part] end
+    result[#result + 1] = ''
+  end
+  return result
+end
+
+local BATCHES = {mark = 'batches', parts = PARTS_OF_JOB, read = function(jobs) return jobs end}
+local BATCHES_OF_LAYOUT_1 = {mark = 'intake', parts = 4, read = with_extras}
+
+-- Whether there are accepted batches to move.
+local function arriving() return on.batches or on.intake end
+
 -- Moves up to `limit` jobs of the oldest accepted batch. Answers whether any are left.
 local function move_intake(limit)
-  local batch = redis.call('LINDEX', key('intake'), -1)
+  local kind = on.intake and BATCHES_OF_LAYOUT_1 or BATCHES
+  local batch = redis.call('LINDEX', key(kind.mark), -1)
   local staged = batch and key('batch:' .. batch)
-  local jobs = batch and redis.call('LRANGE', staged, 0, PARTS_OF_JOB * limit - 1) or {}
-  if #jobs > 0 then
+  local taken = batch and redis.call('LRANGE', staged, 0, kind.parts * limit - 1) or {}
+  if #taken > 0 then
+    local jobs = kind.read(taken)
     note_answers(batch, jobs, accept_all(jobs, 'staged'))
-    redis.call('LTRIM', staged, #jobs, -1)
+    redis.call('LTRIM', staged, #taken, -1)
   end
-  if batch and #jobs < PARTS_OF_JOB * limit then redis.call('RPOP', key('intake')) end
-  local left = redis.call('LLEN', key('intake')) > 0
-  if not left then turn_off('intake') end
-  return left
+  if batch and #taken < kind.parts * limit then redis.call('RPOP', key(kind.mark)) end
+  if redis.call('LLEN', key(kind.mark)) == 0 then turn_off(kind.mark) end
+  return arriving()
 end

@@ -1,4 +1,4 @@
---!include base events gate groups runnable unique finish outbox dependencies admission intake
+--!include base version events gate groups runnable unique finish outbox dependencies admission intake
 -- Moves up to `limit` accepted jobs into the queue. Returns 1 while any are left.
 local limit = ARGV[1]
 local retention = ARGV[2]

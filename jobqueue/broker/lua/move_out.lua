@@ -1,4 +1,4 @@
---!include base events gate groups runnable unique finish unstarted outbox
+--!include base version events gate groups runnable unique finish unstarted outbox
 -- Sends a job that waits to another queue, under `target`, the full id that it has there, and leaves
 -- where it went. Answers moved, its state where that does not allow it, bound (jobs or a unique key
 -- depend on its place) or not_found.

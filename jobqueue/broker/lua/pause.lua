@@ -1,4 +1,4 @@
---!include base events gate groups runnable
+--!include base version events gate groups runnable
 -- Closes a queue for all workers, or opens it again; what runs goes on. Answers 1 where that changed
 -- anything.
 local paused = ARGV[1]
@@ -6,6 +6,7 @@ local paused = ARGV[1]
 if (paused == '1') == (on.paused ~= false) then return 0 end
 allow_oom()
 if paused == '1' then
+  raise_layout()
   turn_on('paused')
   empty_handoff()
 else

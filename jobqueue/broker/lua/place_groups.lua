@@ -1,4 +1,4 @@
---!include base gate groups runnable
+--!include base version gate groups runnable
 -- Puts groups where they belong under limits that have changed: one page of them, by ZSCAN. Answers
 -- the next cursor.
 local cursor = ARGV[1]

@@ -1,4 +1,4 @@
---!include base events gate groups runnable unstarted
+--!include base version events gate groups runnable unstarted
 -- Moves a job that has not started to another lane. Answers its state, or not_found.
 local job = ARGV[1]
 local lane = ARGV[2]

@@ -1,4 +1,4 @@
---!include base events gate groups runnable unstarted
+--!include base version events gate groups runnable unstarted
 -- Lets a scheduled job start now. Answers queued, its other state, or not_found.
 local job = ARGV[1]
 

@@ -1,4 +1,4 @@
---!include base events gate groups runnable unique
+--!include base version events gate groups runnable unique
 -- Queues dead or cancelled jobs again, with all their attempts. Answers per job queued,
 -- not_retryable, duplicate (another job holds its unique key) or not_found.
 -- ARGV[1..]: id

@@ -1,4 +1,4 @@
---!include base events gate groups runnable unstarted
+--!include base version events gate groups runnable unstarted
 -- Lets a queued or scheduled job start at another time. Answers scheduled, its other state, or not_found.
 local job = ARGV[1]
 local run_at_ms = ARGV[2]

@@ -1,4 +1,4 @@
---!include base finish
+--!include base version finish
 -- Removes finished jobs that are too old, and those beyond the count, at most `limit` of each
 -- state. Answers how many it removed.
 local limit = tonumber(ARGV[1])

@@ -95,7 +95,7 @@ local function apply(job, verdict)
     return 'ok'
   end
   if job.cancel and verdict.outcome ~= 'cancelled' then
-    OUTCOMES.cancelled(job, {reason = job.cancel})
+    OUTCOMES.cancelled(job, {reason = why_cancelled(job)})
     return 'cancelled'
   end
   OUTCOMES[verdict.outcome](job, verdict)

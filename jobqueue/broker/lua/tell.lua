@@ -1,4 +1,4 @@
---!include base events gate groups runnable unique finish outbox dependencies
+--!include base version events gate groups runnable unique finish outbox dependencies
 -- Tells a job of this queue how a parent in another has ended; a second time changes nothing.
 local job = ARGV[1]
 local peer = ARGV[2]

@@ -28,6 +28,9 @@ local function note_attempt(job, outcome, worker, failure)
   redis.call('LTRIM', prefix .. job.id .. ':timeline', -ENTRIES, -1)
 end
 
+-- Why somebody cancelled a running job; the programs of layout 1 note only that.
+local function why_cancelled(job) return job.cancel == '1' and 'cancelled' or job.cancel end
+
 -- Further fields of the status may follow.
 local function end_run(job, state, worker, failure, ...)
   redis.call('HSET', status_key(job.id), 'state', state, 'finished_at', now, ...)

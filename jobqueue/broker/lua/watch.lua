@@ -1,4 +1,4 @@
---!include base events gate groups runnable unique finish outbox dependencies
+--!include base version events gate groups runnable unique finish outbox dependencies
 -- A job of another queue waits for one of this: it is told when that ends, or at once where it has.
 local job = ARGV[1]
 local peer = ARGV[2]
@@ -13,6 +13,7 @@ allow_oom()
 if not known or FINAL[state] then
   send(peer, {op = 'tell', peer = full_id(job), state = state, result = result})
 elseif not listed then
+  raise_layout()
   redis.call('RPUSH', list, peer)
   redis.call('HSET', status_key(job), 'dependents', 1)
 end
