@@ -11,7 +11,7 @@ from jobqueue.broker import scripts
 from jobqueue.broker.codec import retention_argument
 from jobqueue.broker.commands import Commands
 from jobqueue.broker.keys import Keys
-from jobqueue.errors import RedisFull
+from jobqueue.errors import RedisFull, SchemaMismatch
 from jobqueue.ids import split_job_id
 from jobqueue.settings import RetentionSettings
 
@@ -58,7 +58,7 @@ class Outbox:
         try:
             await self._channel.execute("SADD", self._keys.queues, queue)
             await self._channel.call(self._call(message, self._keys.meta(queue), ulid))
-        except RedisFull:
+        except (RedisFull, SchemaMismatch):
             return None
         return message.raw
 

@@ -13,7 +13,7 @@ from functools import reduce
 from importlib import import_module
 from typing import Any
 
-from jobqueue.errors import JobqueueError
+from jobqueue.errors import JobqueueError, SchemaMismatch
 from jobqueue.health import Check
 from jobqueue.logs import configure_logging
 from jobqueue.service.service import Service, running_service
@@ -21,7 +21,7 @@ from jobqueue.service.signals import stop_signals
 from jobqueue.settings import Settings
 from jobqueue.worker.link import STATUS_INTERVAL, ParentLink, Plan, Status
 from jobqueue.worker.supervisor import KILL_MARGIN
-from jobqueue.worker.wedge import EXIT_REPLACE
+from jobqueue.worker.wedge import EXIT_OUTDATED, EXIT_REPLACE
 
 EXIT_FAILED = 2
 """Exit code of a child that could not start, after it has told its parent why."""
@@ -41,7 +41,7 @@ def main() -> None:
             code = runner.run(_serve(plan, settings, link))
         except JobqueueError as error:
             link.send(Status(failed=str(error)))
-            code = EXIT_FAILED
+            code = EXIT_OUTDATED if isinstance(error, SchemaMismatch) else EXIT_FAILED
         if code:
             os._exit(code)  # closing the loop would wait for a handler that ignores it
 

@@ -8,10 +8,13 @@ batches under load.
 """
 
 import asyncio
+from collections.abc import Callable
 from time import monotonic
 
+import structlog
+
 from jobqueue.broker.consumer import Claim, Consumer
-from jobqueue.errors import Unavailable
+from jobqueue.errors import SchemaMismatch, Unavailable
 from jobqueue.model import Settled, Verdict
 from jobqueue.outage import Outage
 from jobqueue.worker.pool import Pool
@@ -27,14 +30,29 @@ SPLIT_FROM = 32
 settles one half while the handlers of the other run; smaller halves cost more calls than
 they save."""
 
+_log = structlog.get_logger(__name__)
+
 
 class Fetcher:
-    """Keeps one pool busy, through every outage, until it is told to stop."""
+    """Keeps one pool busy, through every outage, until it is told to stop.
 
-    def __init__(self, pool: Pool, consumer: Consumer, reporter: Reporter) -> None:
+    Args:
+        on_outdated: told when the queue has a layout that this program does not know; nothing is
+            claimed any more, and what runs is settled.
+    """
+
+    def __init__(
+        self,
+        pool: Pool,
+        consumer: Consumer,
+        reporter: Reporter,
+        on_outdated: Callable[[SchemaMismatch], None],
+    ) -> None:
         self._pool = pool
         self._consumer = consumer
         self._reporter = reporter
+        self._on_outdated = on_outdated
+        self._outdated = False
         self._loop = asyncio.get_running_loop()
         self._outage = Outage(f"fetch:{pool.queue}")
         self._waiter = Waiter(pool.queue, consumer, self._must_claim)
@@ -113,6 +131,11 @@ class Fetcher:
             self._must = True
             await self._outage.pause(error)
             return
+        except SchemaMismatch as error:
+            self._calling_since = None
+            pool.outbox.put_back(sent)
+            self._give_up_queue(error)
+            return
         self._calling_since = None
         self._outage.over()
         pool.settled(sent, answers)
@@ -151,8 +174,15 @@ class Fetcher:
         await pool.changed.wait()
         pool.changed.clear()
 
+    def _give_up_queue(self, error: SchemaMismatch) -> None:
+        """Settle what runs and claim no more: what was delivered goes back with the sign-off."""
+        _log.error("queue_outdates_worker", queue=self._pool.queue, error=str(error))
+        self._outdated = True
+        self.close()
+        self._on_outdated(error)
+
     def _must_claim(self) -> None:
-        self._must = True
+        self._must = not self._outdated
         self._pool.changed.set()
 
     def _set_alarm(self, due_in: float | None) -> None:

@@ -5,6 +5,7 @@ from typing import NamedTuple, Self
 
 from jobqueue.app.contents import Contents
 from jobqueue.broker.consumer import Consumer
+from jobqueue.errors import SchemaMismatch
 from jobqueue.registry import Registry
 from jobqueue.settings import LimitSettings
 from jobqueue.worker.attempt import Attempt
@@ -39,6 +40,7 @@ class Line(NamedTuple):
         gate: Gate,
         deadlines: Deadlines,
         on_stuck: Callable[[], None],
+        on_outdated: Callable[[SchemaMismatch], None],
     ) -> Self:
         """A line that is ready to run; `gate` and `deadlines` are those of the process."""
         reporter = Reporter(consumer)
@@ -55,7 +57,7 @@ class Line(NamedTuple):
             reporter=reporter,
             on_stuck=on_stuck,
         )
-        fetcher = Fetcher(pool, consumer, reporter)
+        fetcher = Fetcher(pool, consumer, reporter, on_outdated)
         gate.when_opened(fetcher.reopened)
         throttle.when_changed(opened=fetcher.reopened, shut=fetcher.hand_back)
         return cls(pool, throttle, fetcher, reporter)

@@ -11,11 +11,11 @@ from time import monotonic
 import structlog
 from prometheus_client import CollectorRegistry
 
-from jobqueue.errors import SettingsError
+from jobqueue.errors import SchemaMismatch, SettingsError
 from jobqueue.worker.child_process import ChildProcess
 from jobqueue.worker.link import Plan
 from jobqueue.worker.merged_metrics import MergedMetrics
-from jobqueue.worker.wedge import EXIT_REPLACE
+from jobqueue.worker.wedge import EXIT_OUTDATED, EXIT_REPLACE
 
 FIRST_DELAY = 0.5
 """Seconds before a child that died is started again."""
@@ -46,6 +46,7 @@ class Supervisor:
     def __init__(self, plans: Sequence[Plan], *, drain: float) -> None:
         self.draining = asyncio.Event()
         self._drain_time = drain
+        self._outdated: SchemaMismatch | None = None
         self._folder = tempfile.TemporaryDirectory(prefix="jobqueue-metrics-")
         folder = Path(self._folder.name)
         self._merged = MergedMetrics(folder)
@@ -54,7 +55,13 @@ class Supervisor:
         self.metrics.register(self._merged)
 
     async def run(self) -> None:
-        """Keep the children running until the drain is over."""
+        """Keep the children running until the drain is over.
+
+        Raises:
+            SettingsError: a child cannot start.
+            SchemaMismatch: a queue has a layout that this program does not know; the children
+                have drained.
+        """
         try:
             async with asyncio.TaskGroup() as group:
                 keepers = [group.create_task(self._keep(child)) for child in self._children]
@@ -63,6 +70,8 @@ class Supervisor:
                 ending.cancel()
         finally:
             self._folder.cleanup()
+        if self._outdated:
+            raise self._outdated
 
     def drain(self) -> None:
         """Let the children end."""
@@ -92,6 +101,10 @@ class Supervisor:
             if self.draining.is_set():
                 return
             failed = child.status.failed if child.status else None
+            if code == EXIT_OUTDATED:
+                self._outdated = SchemaMismatch(failed)
+                self.drain()
+                return
             if failed and not has_worked:
                 raise SettingsError(failed)
             has_worked = has_worked or (child.status is not None and not failed)

@@ -13,6 +13,10 @@ if TYPE_CHECKING:
 EXIT_REPLACE = 75
 """Exit code of a process that asks to be replaced (EX_TEMPFAIL: try again)."""
 
+EXIT_OUTDATED = 78
+"""Exit code of a worker process that does not know the layout of a queue (EX_CONFIG): another one
+of the same program would not either."""
+
 MARGIN = 5.0
 """Seconds past the end of its lease after which an attempt should long have been given up."""
 

@@ -19,6 +19,7 @@ import structlog
 from jobqueue.app.contents import Contents
 from jobqueue.broker.broker import Broker, CancelOrder, LookOrder
 from jobqueue.broker.consumer import Consumer
+from jobqueue.errors import SchemaMismatch
 from jobqueue.model import WorkerInfo
 from jobqueue.registry import Registry
 from jobqueue.settings import LimitSettings, WorkerSettings
@@ -76,6 +77,7 @@ class Worker:
         self.draining = asyncio.Event()
         self.quiet = False
         self.stuck = False
+        self._outdated: SchemaMismatch | None = None
         self._broker = broker
         self._registry = registry
         self._drain_time = settings.drain
@@ -144,8 +146,14 @@ class Worker:
         )
 
     async def run(self) -> None:
-        """Work until the drain is over."""
-        _log.info("worker_started", worker=self.id, queues=self._slots())
+        """Work until the drain is over.
+
+        Raises:
+            SchemaMismatch: a queue got a layout that this program does not know; the worker
+                has drained.
+        """
+        slots = {line.pool.queue: line.pool.slots for line in self._lines}
+        _log.info("worker_started", worker=self.id, queues=slots)
         self._keeper.start()
         try:
             async with asyncio.TaskGroup() as group:
@@ -159,6 +167,8 @@ class Worker:
             for line in self._lines:
                 line.throttle.close()
         _log.info("worker_stopped", worker=self.id)
+        if self._outdated and not self.stuck:
+            raise self._outdated
 
     def drain(self) -> None:
         """Claim no more; `run` ends when the jobs have, or their time is up."""
@@ -198,6 +208,7 @@ class Worker:
             gate=self._gate,
             deadlines=self._deadlines,
             on_stuck=self._give_up_process,
+            on_outdated=self._drain_outdated,
         )
 
     def _helpers(self) -> Iterator[Coroutine[Any, Any, None]]:
@@ -287,5 +298,6 @@ class Worker:
         self.stuck = True
         self.drain()
 
-    def _slots(self) -> dict[str, int]:
-        return {line.pool.queue: line.pool.slots for line in self._lines}
+    def _drain_outdated(self, error: SchemaMismatch) -> None:
+        self._outdated = error
+        self.drain()
