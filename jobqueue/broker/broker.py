@@ -4,6 +4,7 @@ from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterable, S
 from contextlib import AbstractAsyncContextManager
 
 from jobqueue.broker import scripts
+from jobqueue.broker.archive import Archive
 from jobqueue.broker.connections import Connections
 from jobqueue.broker.consumer import BLOCK_SLACK, Claim, Consumer, Lease
 from jobqueue.broker.deployment import deployment_of
@@ -41,6 +42,7 @@ class Broker:
     Attributes:
         operator: what operators do beyond cancel and retry.
         schedules: jobs that are made again and again.
+        archive: jobs that have ended, for a table of them elsewhere.
     """
 
     def __init__(
@@ -54,6 +56,7 @@ class Broker:
         self._confirmation = Confirmation(connections, keys)
         self._producer = Producer(self._channel, keys, retention)
         self._reader = Reader(self._channel, keys)
+        self.archive = Archive(self._channel, keys, self._reader)
         self._lister = Lister(self._channel, keys, self._reader)
         self._quieting = Quieting(self._channel, keys, self._reader)
         self._reaping = Reaping(self._channel, keys, retention)

@@ -107,6 +107,16 @@ def clear(state: str, limit: int, reason: str, retention: str, /) -> None:
 
 
 @Script
+def set_archive(limit: Argument, /) -> None:
+    """Let jobs that end wait for the archive, or end that."""
+
+
+@Script
+def archive_done(rest: Iterable[Argument], /) -> None:
+    """Remove jobs that the archive has: id, ended_at each."""
+
+
+@Script
 def outbox_read(limit: int, /) -> None:
     """Read messages for other queues."""
 

@@ -303,6 +303,11 @@ class Lives(RuleBasedStateMachine):
         """An operator gives a tenant limits of its own."""
         self.run_(self.broker.operator.set_group_limits(QUEUE, tenant, limits))
 
+    @rule(limit=st.sampled_from([None, 2, 100]))
+    def archive(self, limit: int | None) -> None:
+        """Let what ends wait for the archive, or not."""
+        self.run_(self.broker.archive.set_limit(QUEUE, limit))
+
     @rule(state=st.sampled_from([State.QUEUED, State.SCHEDULED, State.BLOCKED]))
     def clear(self, state: State) -> None:
         """An operator cancels all that waits in one state."""

@@ -23,6 +23,7 @@ local function replay(job)
   if job.state ~= 'dead' and job.state ~= 'cancelled' then return 'not_retryable' end
   if not hold_again(job) then return 'duplicate' end
   redis.call('ZREM', key(job.state), job.id)
+  if on.archive then redis.call('ZREM', key('archive'), job.id) end
   redis.call('HDEL', status_key(job.id), 'attempt', 'deliveries', 'crashes', 'cancel', 'reason',
     'run_at', 'started_at', 'finished_at', 'progress', 'worker', 'expires_at')
   redis.call('DEL', prefix .. job.id .. ':waits')

@@ -9,8 +9,6 @@ read_retention(retention)
 local removed = 0
 for state, most in pairs(keep) do
   local old = redis.call('ZRANGE', key(state), '-inf', now - most.age_ms, 'BYSCORE', 'LIMIT', 0, limit)
-  if #old > 0 then redis.call('ZREM', key(state), unpack(old)) end
-  forget(forgettable(state, old))
-  removed = removed + #old + trim(state, most.count, limit - #old)
+  removed = removed + forget_finished(state, old) + trim(state, most.count, limit - #old)
 end
 return removed
