@@ -146,12 +146,7 @@ class Worker:
         )
 
     async def run(self) -> None:
-        """Work until the drain is over.
-
-        Raises:
-            SchemaMismatch: a queue got a layout that this program does not know; the worker
-                has drained.
-        """
+        """Work until the drain is over; SchemaMismatch where a queue's new layout began it."""
         slots = {line.pool.queue: line.pool.slots for line in self._lines}
         _log.info("worker_started", worker=self.id, queues=slots)
         self._keeper.start()
