@@ -11,8 +11,6 @@ import asyncio
 from collections.abc import Callable
 from time import monotonic
 
-import structlog
-
 from jobqueue.broker.consumer import Claim, Consumer
 from jobqueue.errors import SchemaMismatch, Unavailable
 from jobqueue.model import Settled, Verdict
@@ -29,8 +27,6 @@ SPLIT_FROM = 32
 """Jobs of one claim from which its halves are started one after the other, so that Redis
 settles one half while the handlers of the other run; smaller halves cost more calls than
 they save."""
-
-_log = structlog.get_logger(__name__)
 
 
 class Fetcher:
@@ -52,7 +48,6 @@ class Fetcher:
         self._consumer = consumer
         self._reporter = reporter
         self._on_outdated = on_outdated
-        self._outdated = False
         self._loop = asyncio.get_running_loop()
         self._outage = Outage(f"fetch:{pool.queue}")
         self._waiter = Waiter(pool.queue, consumer, self._must_claim)
@@ -134,7 +129,8 @@ class Fetcher:
         except SchemaMismatch as error:
             self._calling_since = None
             pool.outbox.put_back(sent)
-            self._give_up_queue(error)
+            self.close()  # what was delivered goes back with the sign-off
+            self._on_outdated(error)
             return
         self._calling_since = None
         self._outage.over()
@@ -174,15 +170,8 @@ class Fetcher:
         await pool.changed.wait()
         pool.changed.clear()
 
-    def _give_up_queue(self, error: SchemaMismatch) -> None:
-        """Settle what runs and claim no more: what was delivered goes back with the sign-off."""
-        _log.error("queue_outdates_worker", queue=self._pool.queue, error=str(error))
-        self._outdated = True
-        self.close()
-        self._on_outdated(error)
-
     def _must_claim(self) -> None:
-        self._must = not self._outdated
+        self._must = True
         self._pool.changed.set()
 
     def _set_alarm(self, due_in: float | None) -> None:

@@ -126,7 +126,7 @@ async def test_a_retried_job_comes_with_its_new_end(broker: Broker, consumer: Co
     await settle(consumer, [await claim_one(consumer)], Outcome.DEAD)
     read = await broker.archive.read(QUEUE)
     assert await broker.retry(job_id) is RetryResult.QUEUED
-    assert await broker.archive.read(QUEUE) == []
+    assert (await broker.archive.backlog(QUEUE)).waiting == 0
     await asyncio.sleep(0.002)  # the new end is in another millisecond
     await settle(consumer, [await claim_one(consumer)], Outcome.COMPLETED, result=b"1")
     assert await broker.archive.done(QUEUE, read) == 0

@@ -4,7 +4,9 @@ from collections.abc import Awaitable, Callable, Sequence
 
 import pytest
 
+from jobqueue.broker import scripts
 from jobqueue.broker.broker import Broker, Consumer, Lease
+from jobqueue.broker.codec import enqueue_arguments
 from jobqueue.errors import SchemaMismatch
 from jobqueue.limits import GroupLimits, QueueLimits
 from jobqueue.model import ClaimedJob, Failure, Outcome, Progress, Settled, Verdict, WorkerInfo
@@ -119,19 +121,50 @@ async def test_a_cancel_that_layout_1_noted_has_a_reason(
     assert (job.state, job.reason) == (State.CANCELLED, "cancelled")
 
 
+@pytest.mark.usefixtures("recorded")
 async def test_plain_jobs_leave_a_queue_to_older_programs(
-    broker: Broker, recorded: Recording, client: RedisClient, namespace: str
+    broker: Broker, client: RedisClient, namespace: str
 ) -> None:
     """While versions are exchanged, older ones go on: nothing is written that they misread."""
     consumer = await broker.consumer(QUEUE, worker_id="new", lease=LEASE)
     await enqueue(broker, 3)
     await run_all(consumer)
     assert layout(client, namespace) == "1"
-    bulk = await enqueue(broker, 1100)  # staged: not in the lists of batches that they move
-    assert recorded.keys["intake"]
-    assert not client.exists(f"{prefix_of(namespace)}intake")
+    bulk = await enqueue(broker, 1100)
     assert {job.id for job in await run_all(consumer)} == set(bulk)
     assert layout(client, namespace) == "1"
+
+
+@pytest.mark.usefixtures("recorded")
+async def test_older_programs_do_not_meet_new_bulks(
+    broker: Broker, client: RedisClient, namespace: str
+) -> None:
+    """A large bulk waits where only programs that understand it move it on."""
+    prefix, job = prefix_of(namespace), new_job()
+    consumer = await broker.consumer(QUEUE, worker_id="new", lease=LEASE)
+    meta = f"{prefix}meta"
+    await broker._channel.call(scripts.stage(meta, "NEW", 0, 60_000, enqueue_arguments(job)))
+    assert await broker._channel.call(scripts.accept_batch(meta, "NEW", 1)) == 1
+    assert client.lrange(f"{prefix}intake", 0, -1) == ["BATCH"]
+    await run_all(consumer)
+    assert await state_of(broker, job.id) is State.COMPLETED
+    assert client.hmget(meta, "intake", "batches") == [None, None]
+
+
+async def test_a_message_waits_for_a_queue_of_an_unknown_layout(
+    broker: Broker, client: RedisClient, namespace: str
+) -> None:
+    """What one queue sends to another arrives once that is understood again."""
+    (job_id,) = await enqueue(broker)
+    other = f"{prefix_of(namespace, 'other')}meta"
+    client.hset(other, "version", "999")
+    assert await broker.operator.move(job_id, "other") == "moved"
+    moved = f"other-{job_id[-26:]}"
+    await broker.reap(QUEUE, lease=LEASE)
+    assert await state_of(broker, moved) is None
+    client.hset(other, "version", "2")
+    await broker.reap(QUEUE, lease=LEASE)
+    assert await state_of(broker, moved) is State.QUEUED
 
 
 Act = Callable[[Broker], Awaitable[object]]
