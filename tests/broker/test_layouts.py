@@ -11,7 +11,7 @@ from jobqueue.errors import SchemaMismatch
 from jobqueue.limits import GroupLimits, QueueLimits
 from jobqueue.model import ClaimedJob, Failure, Outcome, Progress, Settled, Verdict, WorkerInfo
 from jobqueue.state import State
-from jobqueue.submission import JobOptions, NewJob
+from jobqueue.submission import JobOptions
 from tests.support.redis import RedisClient
 
 from .helpers import QUEUE, claim_one, counts, enqueue, fingerprint, new_job, prefix_of, state_of
@@ -170,26 +170,44 @@ async def test_a_message_waits_for_a_queue_of_an_unknown_layout(
 Act = Callable[[Broker], Awaitable[object]]
 
 
-def _enqueue(job: NewJob) -> Act:
-    return lambda broker: broker.enqueue(job)
+ACTS: dict[str, Act] = {
+    "tenant": lambda broker: broker.enqueue(new_job(group="t")),
+    "key": lambda broker: broker.enqueue(new_job(options=JobOptions(key="k"), digest="d")),
+    "bulk": lambda broker: broker.enqueue_many([new_job(group="t") for _ in range(600)]),
+    "pause": lambda broker: broker.operator.pause(QUEUE),
+    "limit": lambda broker: broker.operator.set_limits(QUEUE, QueueLimits(concurrency=1)),
+    "group": lambda broker: broker.operator.set_group_limits(QUEUE, "t", GroupLimits(weight=2)),
+    "archive": lambda broker: broker.archive.set_limit(QUEUE, 10),
+}
+"""What older programs would not heed."""
 
 
-@pytest.mark.parametrize(
-    "act",
-    [
-        _enqueue(new_job(group="t")),
-        _enqueue(new_job(options=JobOptions(key="k"), digest="d")),
-        lambda broker: broker.operator.pause(QUEUE),
-        lambda broker: broker.operator.set_limits(QUEUE, QueueLimits(concurrency=1)),
-        lambda broker: broker.operator.set_group_limits(QUEUE, "t", GroupLimits(paused=True)),
-    ],
-    ids=["tenant", "idempotency key", "pause", "limit", "group limit"],
-)
+@pytest.mark.parametrize("act", ACTS.values(), ids=ACTS)
 @pytest.mark.usefixtures("recorded")
 async def test_what_older_programs_would_misread_shuts_them_out(
     broker: Broker, client: RedisClient, namespace: str, act: Act
 ) -> None:
     """Once a queue has what only this version heeds, older processes refuse it at their start."""
+    await act(broker)
+    assert layout(client, namespace) == "2"
+
+
+@pytest.mark.parametrize("act", ACTS.values(), ids=ACTS)
+@pytest.mark.usefixtures("recorded")
+async def test_nothing_is_given_to_older_workers_that_they_would_misread(
+    broker: Broker, client: RedisClient, namespace: str, act: Act
+) -> None:
+    """While one of them may claim, what only this version heeds is refused; plain jobs are not."""
+    prefix = prefix_of(namespace)
+    client.set(f"{prefix}worker:w1", f'{client.time()[0]}000 {{"id":"w1","host":"old"}}', px=60_000)
+    newer = await broker.consumer(QUEUE, worker_id="new", lease=LEASE)
+    await newer.beat(WorkerInfo("new", "host", 1, ("worker",), "1", (), 0, 0, 0))
+    with pytest.raises(SchemaMismatch, match="worker w1 of queue q is of an older version"):
+        await act(broker)
+    await broker.enqueue(new_job())
+    await enqueue(broker, 600)
+    assert layout(client, namespace) == "1"
+    client.delete(f"{prefix}worker:w1")  # as it does when it signs off
     await act(broker)
     assert layout(client, namespace) == "2"
 

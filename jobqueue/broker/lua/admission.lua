@@ -162,10 +162,16 @@ local function stand_in(entry)
   return x.t and throttled(entry) or x.u and MODES[x.m](entry, holders_now(entry))
 end
 
+-- A worker of an older version would run the job without heeding what it asks for.
+local function unheeded()
+  local worker = not binding and older_worker()
+  return worker and '!older ' .. worker
+end
+
 -- The answer to an entry. What it decides counts for the entries after it.
 local function admit(entry)
   local x = entry.x
-  local refused = x.g and over_size(entry) or without_parent(entry) or x.k and earlier(entry)
+  local refused = unheeded() or x.g and over_size(entry) or without_parent(entry) or x.k and earlier(entry)
   if refused then return refused end
   local standing = stand_in(entry)
   name_first(entry, standing or entry)

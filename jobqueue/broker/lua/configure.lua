@@ -2,6 +2,8 @@
 -- Sets limits of a queue; one with an empty value is lifted. Groups take them up by `place_groups`.
 -- ARGV[1..]: field, value
 
+local refusal = refuse_beside_older()
+if refusal then return refusal end
 allow_oom()
 raise_layout()
 for i = 1, #ARGV, 2 do

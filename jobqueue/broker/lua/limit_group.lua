@@ -3,6 +3,8 @@
 local group = ARGV[1]
 local limits = ARGV[2]
 
+local refusal = refuse_beside_older()
+if refusal then return refusal end
 allow_oom()
 raise_layout()
 if limits == '' then

@@ -4,6 +4,8 @@
 local paused = ARGV[1]
 
 if (paused == '1') == (on.paused ~= false) then return 0 end
+local refusal = paused == '1' and refuse_beside_older()
+if refusal then return refusal end
 allow_oom()
 if paused == '1' then
   raise_layout()

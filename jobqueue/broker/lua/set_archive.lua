@@ -5,6 +5,8 @@ local limit = ARGV[1]
 
 local STEP = 1000
 
+local refusal = refuse_beside_older()
+if refusal then return refusal end
 allow_oom()
 raise_layout()
 if limit == '' then

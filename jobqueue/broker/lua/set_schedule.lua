@@ -11,6 +11,8 @@ local definition = ARGV[6]
 local digest = ARGV[7]
 -- ARGV[8..]: field, value
 
+local refusal = refuse_beside_older()
+if refusal then return refusal end
 if stamp_of(name) ~= expected then return 0 end
 if definition == '' then allow_oom() end
 redis.call('HSET', standing_key(name), 'revision', revision, 'state', state, unpack(ARGV, 8))

@@ -3,6 +3,8 @@
 local job = ARGV[1]
 local peer = ARGV[2]
 
+local refusal = refuse_beside_older()
+if refusal then return refusal end
 local known = first_letter(job) ~= ''
 local parent = job_of(job, {'state', 'result'})
 local state = known and parent.state or 'gone'
