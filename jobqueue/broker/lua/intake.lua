@@ -142,35 +142,38 @@ local function note_answers(batch, jobs, answers)
   redis.call('PEXPIRE', key('answers:' .. batch), 600000)
 end
 
--- Layout 1 has no extras. Its programs move batches on as well, so those of this layout are in a
--- list that they do not know, under another mark in `meta`.
-local function with_extras(jobs)
-  local result = {}
-  for i = 1, #jobs, 4 do
-    for part = i, i + 3 do result[#result + 1] = jobs[part] end
-    result[#result + 1] = ''
-  end
-  return result
-end
-
-local BATCHES = {mark = 'batches', parts = PARTS_OF_JOB, read = function(jobs) return jobs end}
-local BATCHES_OF_LAYOUT_1 = {mark = 'intake', parts = 4, read = with_extras}
-
 -- Whether there are accepted batches to move.
 local function arriving() return on.batches or on.intake end
 
 -- Moves up to `limit` jobs of the oldest accepted batch. Answers whether any are left.
-local function move_intake(limit)
-  local kind = on.intake and BATCHES_OF_LAYOUT_1 or BATCHES
-  local batch = redis.call('LINDEX', key(kind.mark), -1)
-  local staged = batch and key('batch:' .. batch)
-  local taken = batch and redis.call('LRANGE', staged, 0, kind.parts * limit - 1) or {}
-  if #taken > 0 then
-    local jobs = kind.read(taken)
-    note_answers(batch, jobs, accept_all(jobs, 'staged'))
-    redis.call('LTRIM', staged, #taken, -1)
+local move_intake
+do
+  -- Layout 1 has no extras. Its programs move batches on as well, so those of this layout are in a
+  -- list that they do not know, under another mark in `meta`.
+  local function with_extras(jobs)
+    local result = {}
+    for i = 1, #jobs, 4 do
+      for part = i, i + 3 do result[#result + 1] = jobs[part] end
+      result[#result + 1] = ''
+    end
+    return result
   end
-  if batch and #taken < kind.parts * limit then redis.call('RPOP', key(kind.mark)) end
-  if redis.call('LLEN', key(kind.mark)) == 0 then turn_off(kind.mark) end
-  return arriving()
+
+  local BATCHES = {mark = 'batches', parts = PARTS_OF_JOB, read = function(jobs) return jobs end}
+  local BATCHES_OF_LAYOUT_1 = {mark = 'intake', parts = 4, read = with_extras}
+
+  function move_intake(limit)
+    local kind = on.intake and BATCHES_OF_LAYOUT_1 or BATCHES
+    local batch = redis.call('LINDEX', key(kind.mark), -1)
+    local staged = batch and key('batch:' .. batch)
+    local taken = batch and redis.call('LRANGE', staged, 0, kind.parts * limit - 1) or {}
+    if #taken > 0 then
+      local jobs = kind.read(taken)
+      note_answers(batch, jobs, accept_all(jobs, 'staged'))
+      redis.call('LTRIM', staged, #taken, -1)
+    end
+    if batch and #taken < kind.parts * limit then redis.call('RPOP', key(kind.mark)) end
+    if redis.call('LLEN', key(kind.mark)) == 0 then turn_off(kind.mark) end
+    return arriving()
+  end
 end

@@ -6,30 +6,35 @@
 -- the cancels that its programs note (see verdicts). So a queue of layout 1 stays one, and its programs
 -- go on beside this one, until something is written that they would not understand.
 
-local SILENT_MS = 60000 -- a worker that has not beaten for so long is gone
-local KNOWN = {[LAYOUT] = true, ['1'] = true}
-
-if on.version and not KNOWN[on.version] then
-  return redis.error_reply('SCHEMA queue ' .. queue .. ' has layout ' .. on.version
-    .. ', this program writes ' .. LAYOUT .. ': run the same version everywhere')
-end
-
-local older -- {worker}, or {} where there is none, once it was looked for
-
-local function find_older()
-  local workers = redis.call('ZRANGE', key('workers'), now - SILENT_MS, '+inf', 'BYSCORE', 'LIMIT', 0, 500)
-  for _, worker in ipairs(workers) do
-    local beat = redis.call('GET', key('worker:' .. worker))
-    if beat and not string.find(beat, '^%d+ {"layout":') then return worker end
+-- Where a name is needed here only it is in a block of its own: a script has at most 200 locals.
+do
+  local KNOWN = {[LAYOUT] = true, ['1'] = true}
+  if on.version and not KNOWN[on.version] then
+    return redis.error_reply('SCHEMA queue ' .. queue .. ' has layout ' .. on.version
+      .. ', this program writes ' .. LAYOUT .. ': run the same version everywhere')
   end
 end
 
 -- A worker of layout 1 that still serves this queue, nil where there is none: it claims without looking
 -- at the layout, and would not heed what that is raised for. The others tell theirs with each beat.
-local function older_worker()
-  if not on.version or on.version == LAYOUT then return nil end
-  older = older or {find_older()}
-  return older[1]
+local older_worker
+do
+  local SILENT_MS = 60000 -- a worker that has not beaten for so long is gone
+  local found -- {worker}, or {} where there is none, once it was looked for
+
+  local function find()
+    local workers = redis.call('ZRANGE', key('workers'), now - SILENT_MS, '+inf', 'BYSCORE', 'LIMIT', 0, 500)
+    for _, worker in ipairs(workers) do
+      local beat = redis.call('GET', key('worker:' .. worker))
+      if beat and not string.find(beat, '^%d+ {"layout":') then return worker end
+    end
+  end
+
+  function older_worker()
+    if not on.version or on.version == LAYOUT then return nil end
+    found = found or {find()}
+    return found[1]
+  end
 end
 
 -- The refusal of what raises the layout, nil where nobody is in its way.
