@@ -37,7 +37,7 @@
     │   ├── NotDurable        503  not_durable
     │   └── StorageUnavailable 503 storage_unavailable
     ├── RedisRefused          500  redis_refused
-    ├── SchemaMismatch        500  schema_mismatch
+    ├── SchemaMismatch        503  schema_mismatch
     ├── WrongResults          500  wrong_results
     ├── SettingsError              exit 2
     ├── ServerUnreachable          exit 3
@@ -246,9 +246,10 @@ class RedisRefused(JobqueueError):
 
 
 class SchemaMismatch(JobqueueError):
-    """The queue was written by another version of the program."""
+    """The queue was written, or is still served, by another version of the program."""
 
     code = "schema_mismatch"
+    status = 503
 
 
 class WrongResults(JobqueueError):

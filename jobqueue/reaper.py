@@ -16,7 +16,7 @@ from prometheus_client.registry import Collector
 from typing_extensions import override
 
 from jobqueue.broker.broker import Broker, ReapReport
-from jobqueue.errors import Unavailable
+from jobqueue.errors import SchemaMismatch, Unavailable
 from jobqueue.metrics import (
     JOBS_ENQUEUED,
     JOBS_FINISHED,
@@ -103,6 +103,8 @@ class Reaper:
         self._lease = lease
         self._registry = registry
         self._gauges = QueueGauges()
+        self._outdating: set[str] = set()
+        """Queues whose layout this program does not know."""
 
     async def run(self) -> None:
         """Reap, through every outage, until cancelled."""
@@ -135,8 +137,15 @@ class Reaper:
                     raise end
 
     async def _pass_over(self, queue: str) -> None:
-        await self._fire(queue)
-        await self._reap_queue(queue)
+        try:
+            await self._fire(queue)
+            await self._reap_queue(queue)
+        except SchemaMismatch as error:
+            if queue not in self._outdating:
+                _log.error("queue_outdates_reaper", queue=queue, error=str(error))
+            self._outdating.add(queue)
+        else:
+            self._outdating.discard(queue)
 
     async def _fire(self, queue: str) -> None:
         label = queue_label(queue)

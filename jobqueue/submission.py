@@ -141,9 +141,10 @@ class Refusal(msgspec.Struct, frozen=True):
 
     Attributes:
         why: conflict (its idempotency key was used by another request), full (of its queue or
-            group) or parent (a job that it depends on is unknown).
+            group), parent (a job that it depends on is unknown) or older (a worker of an older
+            version would not heed what it asks for).
         what: the job's id that is in the way or missing; for full the jobs there, the limit and
-            the group.
+            the group; for older the worker.
     """
 
     why: str

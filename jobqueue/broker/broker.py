@@ -4,6 +4,7 @@ from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterable, S
 from contextlib import AbstractAsyncContextManager
 
 from jobqueue.broker import scripts
+from jobqueue.broker.archive import Archive
 from jobqueue.broker.connections import Connections
 from jobqueue.broker.consumer import BLOCK_SLACK, Claim, Consumer, Lease
 from jobqueue.broker.deployment import deployment_of
@@ -11,7 +12,7 @@ from jobqueue.broker.durability import Confirmation
 from jobqueue.broker.events import CancelOrder, Event, Events, LookOrder
 from jobqueue.broker.firing import FireReport, Firing
 from jobqueue.broker.history import History, Input
-from jobqueue.broker.keys import SCHEMA_VERSION, Keys
+from jobqueue.broker.keys import Keys
 from jobqueue.broker.leases import LeaseRenewer, Renewal
 from jobqueue.broker.listing import Filter, Lister
 from jobqueue.broker.operator import Operator
@@ -51,6 +52,7 @@ class Broker:
     Attributes:
         operator: what operators do beyond cancel and retry.
         schedules: jobs that are made again and again.
+        archive: jobs that have ended, for a table of them elsewhere.
     """
 
     def __init__(
@@ -65,6 +67,7 @@ class Broker:
         self._producer = Producer(self._channel, keys, retention)
         self._reader = Reader(self._channel, keys)
         self._history = History(self._channel, keys)
+        self.archive = Archive(self._channel, keys, self._reader)
         self._lister = Lister(self._channel, keys, self._reader)
         self._quieting = Quieting(self._channel, keys, self._reader)
         self._reaping = Reaping(self._channel, keys, retention)
@@ -219,7 +222,7 @@ class Broker:
     async def consumer(self, queue: str, *, worker_id: str, lease: float) -> Consumer:
         """A pool's hold on a queue; signs the worker on."""
         await self._channel.execute("SADD", self._keys.queues, queue)
-        await self._channel.call(scripts.join(self._keys.meta(queue), worker_id, SCHEMA_VERSION))
+        await self._channel.call(scripts.join(self._keys.meta(queue), worker_id))
         return Consumer(
             commands=self._channel,
             waiting=self._connections.blocking(

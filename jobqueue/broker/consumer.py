@@ -19,7 +19,7 @@ from jobqueue.broker.codec import (
     verdict_arguments,
 )
 from jobqueue.broker.commands import Commands
-from jobqueue.broker.keys import SCHEMA_VERSION, Keys
+from jobqueue.broker.keys import Keys
 from jobqueue.broker.resend import resend
 from jobqueue.broker.scripts import Argument, ScriptCall
 from jobqueue.job_log import MAX_LOG_LINES, NewLines
@@ -211,7 +211,6 @@ class Consumer:
             min(slots, MAX_CLAIM),
             self._lease_ms,
             self._retention,
-            SCHEMA_VERSION,
         )
 
     def _settle_calls(self, verdicts: Sequence[Verdict]) -> list[ScriptCall]:

@@ -1,7 +1,7 @@
 """The names of keys and channels that are made outside the scripts."""
 
 SCHEMA_VERSION = 2
-"""Layout of the keys; a process refuses a queue that another version has written."""
+"""Layout of the keys that this program writes; which others it understands is in version.lua."""
 
 EVENTS = "job_status"
 """Channel of all transitions; `job_status:<id>` has those of one job."""

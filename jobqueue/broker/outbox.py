@@ -10,8 +10,8 @@ from typing import NamedTuple
 from jobqueue.broker import scripts
 from jobqueue.broker.codec import retention_argument
 from jobqueue.broker.commands import Commands
-from jobqueue.broker.keys import SCHEMA_VERSION, Keys
-from jobqueue.errors import RedisFull
+from jobqueue.broker.keys import Keys
+from jobqueue.errors import RedisFull, SchemaMismatch
 from jobqueue.ids import split_job_id
 from jobqueue.settings import RetentionSettings
 
@@ -63,7 +63,7 @@ class Outbox:
         try:
             await self._channel.execute("SADD", self._keys.queues, queue)
             answer = await self._channel.call(self._call(message, self._keys.meta(queue), ulid))
-        except RedisFull:
+        except (RedisFull, SchemaMismatch):
             return None
         return None if answer == b"coming" else message.raw
 
@@ -76,4 +76,4 @@ class Outbox:
                 return scripts.tell(meta, ulid, peer, state, message.result, self._retention)
             case _:
                 job = (ulid, message.spec, 0, message.run_at, message.extras)
-                return scripts.enqueue(meta, SCHEMA_VERSION, self._retention, "staged", job)
+                return scripts.enqueue(meta, self._retention, "staged", job)

@@ -15,7 +15,7 @@ from jobqueue.broker.codec import (
     ulid_of,
 )
 from jobqueue.broker.commands import Commands
-from jobqueue.broker.keys import SCHEMA_VERSION, Keys
+from jobqueue.broker.keys import Keys
 from jobqueue.broker.ordering import parents_first
 from jobqueue.broker.resend import resend
 from jobqueue.errors import RedisUnavailable
@@ -155,7 +155,6 @@ class Producer:
         await self._introduce(queue)
         call = scripts.enqueue(
             self._keys.meta(queue),
-            SCHEMA_VERSION,
             self._retention,
             mode,
             chain.from_iterable(map(enqueue_arguments, jobs)),
@@ -178,7 +177,7 @@ class Producer:
             arguments = chain.from_iterable(map(enqueue_arguments, part))
             await self._insist(scripts.stage(meta, batch, staged, STAGED_MS, arguments))
             staged += len(part)
-        accepted = await self._insist(scripts.accept_batch(meta, batch, staged, SCHEMA_VERSION))
+        accepted = await self._insist(scripts.accept_batch(meta, batch, staged))
         if isinstance(accepted, list):
             raise refusals.full(queue, *accepted)
         if not accepted:

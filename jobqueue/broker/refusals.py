@@ -4,7 +4,15 @@ from collections.abc import Container, Iterable, Sequence
 from itertools import chain
 
 from jobqueue.conflicts import IdempotencyConflict
-from jobqueue.errors import FieldError, JobqueueError, QueueFull, TenantFull, UnknownParent
+from jobqueue.errors import (
+    FieldError,
+    JobqueueError,
+    QueueFull,
+    SchemaMismatch,
+    TenantFull,
+    UnknownParent,
+)
+from jobqueue.ids import ULID_LENGTH
 from jobqueue.submission import Accepted, NewJob, Refusal
 
 
@@ -21,6 +29,11 @@ def error_of(job: NewJob, refusal: Refusal, *, at: str = "") -> JobqueueError:
             return UnknownParent(
                 "a job depends on one that is not known",
                 (FieldError(f"{at}/depends_on", message),),
+            )
+        case "older":
+            return SchemaMismatch(
+                f"worker {refusal.what} of queue {job.id[: -ULID_LENGTH - 1]} is of an older "
+                "version, which would not heed what the job asks for: exchange it first"
             )
         case _:
             there, size, *group = refusal.what.split(" ", 2)

@@ -7,7 +7,7 @@ import msgspec
 
 from jobqueue.broker import scripts
 from jobqueue.broker.commands import Commands
-from jobqueue.broker.keys import SCHEMA_VERSION, Keys
+from jobqueue.broker.keys import Keys
 from jobqueue.broker.resend import resend
 from jobqueue.broker.schedule_records import Record, decode_record
 from jobqueue.ids import new_ulid
@@ -98,7 +98,6 @@ class ScheduleStore:
             self._keys.meta(queue),
             name,
             expected,
-            SCHEMA_VERSION,
             new_ulid(),
             state,
             "" if due_ms is None else due_ms,

@@ -12,7 +12,7 @@ __all__ = ["Argument", "ScriptCall"]
 
 
 @Script
-def enqueue(version: int, retention: str, mode: str, rest: Iterable[Argument], /) -> None:
+def enqueue(retention: str, mode: str, rest: Iterable[Argument], /) -> None:
     """Accept up to 500 jobs: id, spec, delay_ms, run_at_ms, extras each."""
 
 
@@ -22,7 +22,7 @@ def stage(batch: str, offset: int, keep_ms: int, rest: Iterable[Argument], /) ->
 
 
 @Script
-def accept_batch(batch: str, total: int, version: int, /) -> None:
+def accept_batch(batch: str, total: int, /) -> None:
     """Accept a staged batch in one step."""
 
 
@@ -32,9 +32,7 @@ def move_intake(limit: int, retention: str, /) -> None:
 
 
 @Script
-def claim(  # noqa: PLR0917 - in the order of the script's ARGV
-    worker: str, nonce: str, slots: int, lease_ms: int, retention: str, version: int, /
-) -> None:
+def claim(worker: str, nonce: str, slots: int, lease_ms: int, retention: str, /) -> None:
     """Take up to `slots` jobs."""
 
 
@@ -109,6 +107,16 @@ def clear(state: str, limit: int, reason: str, retention: str, /) -> None:
 
 
 @Script
+def set_archive(limit: Argument, /) -> None:
+    """Let jobs that end wait for the archive, or end that."""
+
+
+@Script
+def archive_done(rest: Iterable[Argument], /) -> None:
+    """Remove jobs that the archive has: id, ended_at each."""
+
+
+@Script
 def outbox_read(limit: int, /) -> None:
     """Read messages for other queues."""
 
@@ -134,7 +142,7 @@ def tell(job: str, peer: str, state: str, result: bytes, retention: str, /) -> N
 
 
 @Script
-def join(worker: str, version: int, /) -> None:
+def join(worker: str, /) -> None:
     """Sign a worker on."""
 
 
@@ -222,7 +230,6 @@ def due_schedules(limit: int, /) -> None:
 def set_schedule(  # noqa: PLR0917 - in the order of the script's ARGV
     name: str,
     expected: bytes,
-    version: int,
     revision: str,
     state: str,
     slot: Argument,

@@ -12,8 +12,6 @@ import asyncio
 from collections.abc import Callable
 from time import monotonic
 
-import structlog
-
 from jobqueue.broker.consumer import STRANDS, Claim, Consumer
 from jobqueue.errors import SchemaMismatch, Unavailable
 from jobqueue.model import Settled, Verdict
@@ -38,8 +36,6 @@ they save."""
 
 TURNS_OF_A_CALL = 4
 """Turns of the loop until a call that is begun now has left."""
-
-_log = structlog.get_logger(__name__)
 
 
 class _Call:
@@ -79,7 +75,6 @@ class Fetcher:
         self._consumer = consumer
         self._reporter = reporter
         self._on_outdated = on_outdated
-        self._outdated = False
         self._loop = asyncio.get_running_loop()
         self._outage = Outage(f"fetch:{pool.queue}")
         self._waiter = Waiter(pool.queue, consumer, self._must_claim)
@@ -182,7 +177,8 @@ class Fetcher:
             await self._outage.pause(error)
         except SchemaMismatch as error:
             pool.outbox.put_back(call.sent)
-            self._give_up_queue(error)
+            self.close()  # what was delivered goes back with the sign-off
+            self._on_outdated(error)
         else:
             self._outage.over()
             pool.settled(call.sent, answers)
@@ -235,15 +231,8 @@ class Fetcher:
         await pool.changed.wait()
         pool.changed.clear()
 
-    def _give_up_queue(self, error: SchemaMismatch) -> None:
-        """Settle what runs and claim no more: what was delivered goes back with the sign-off."""
-        _log.error("queue_outdates_worker", queue=self._pool.queue, error=str(error))
-        self._outdated = True
-        self.close()
-        self._on_outdated(error)
-
     def _must_claim(self) -> None:
-        self._must = not self._outdated
+        self._must = True
         self._pool.changed.set()
 
     def _set_alarm(self, due_in: float | None) -> None:

@@ -297,5 +297,7 @@ class Worker:
         self.drain()
 
     def _drain_outdated(self, error: SchemaMismatch) -> None:
+        if not self._outdated:
+            _log.error("queue_outdates_worker", worker=self.id, error=str(error))
         self._outdated = error
         self.drain()

@@ -9,7 +9,7 @@ from tests.support.redis import RedisClient
 
 from .snapshot import LANES, Snapshot
 
-OWNERLESS = {"meta", "handoff", "leases", "intake", "workers", "outbox", "archive"}
+OWNERLESS = {"meta", "handoff", "leases", "intake", "batches", "workers", "outbox", "archive"}
 OWNERLESS |= {*LANES.values(), "scheduled", "blocked", "completed", "dead", "cancelled"}
 OWNERLESS |= {"expiring", "releasing", "ring", "waiting", "groups", "running", "open", "limits"}
 OWNERLESS |= {"held", "debts", "schedules", "schedule_due"}
@@ -21,7 +21,7 @@ def violations(client: RedisClient, prefix: str) -> list[str]:
     queue = Snapshot(client, prefix)
     rules = (
         *(_placement, _running, _counters, _liveness, _groups),
-        *(_unique_keys, _idempotency_keys, _blocked, _dependents, _leaks),
+        *(_unique_keys, _idempotency_keys, _blocked, _dependents, _archive, _leaks),
     )
     return [wrong for rule in rules for wrong in rule(queue)]
 
@@ -173,13 +173,25 @@ def _dependents(queue: Snapshot) -> Iterator[str]:
             yield f"{ulid} has ended and still waits"
 
 
+def _archive(queue: Snapshot) -> Iterator[str]:
+    """Only what has ended waits for the archive, as it ended, and no more than its limit."""
+    entries = queue.client.zrange(f"{queue.prefix}archive", 0, -1, withscores=True)
+    if len(entries) > int(queue.meta.get("archive", 0)):
+        yield f"{len(entries)} jobs wait for an archive of {queue.meta.get('archive')}"
+    for ulid, ended_at in entries:
+        if ulid not in queue.specs or queue.is_open(ulid):
+            yield f"{ulid} waits for the archive and has not ended, or is gone"
+        elif int(queue.status[ulid]["finished_at"]) != ended_at:
+            yield f"{ulid} waits for the archive with another end than its own"
+
+
 def _leaks(queue: Snapshot) -> Iterator[str]:
     """Every key has an owner or an end."""
     for name in queue.names - OWNERLESS - queue.specs:
         owner, _, rest = name.partition(":")
         owned = owner in queue.specs
         owned |= owner in {"inbox", "group"} and bool(queue.entries.get(name))
-        owned |= owner == "batch" and rest in queue.items("intake")
+        owned |= owner == "batch" and rest in queue.items("batches") + queue.items("intake")
         owned |= owner == "schedule" and rest in queue.hash("schedules")
         owned |= owner in {"unique", "key"}  # rules of their own know more
         if not owned and queue.client.ttl(queue.prefix + name) == -1:

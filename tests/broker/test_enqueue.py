@@ -123,8 +123,8 @@ async def test_an_accepted_bulk_is_finished_by_others(
     prefix = prefix_of(namespace)
     for number in range(700):
         client.rpush(f"{prefix}batch:B", new_job_id(QUEUE)[-26:], f"nnoop\n{number}", 0, 0, "")
-    client.hset(f"{prefix}meta", mapping={"intake": 1, "features": 1})
-    client.lpush(f"{prefix}intake", "B")
+    client.hset(f"{prefix}meta", mapping={"batches": 1, "features": 1})
+    client.lpush(f"{prefix}batches", "B")
     claimed = 0
     while (answer := await consumer.claim(100)).jobs or answer.more:
         claimed += len(answer.jobs)

@@ -67,6 +67,19 @@ async def test_a_full_redis_is_503(folder: Path, namespace: str, tmp_path: Path)
             assert (await service.delete(f"/api/v1/jobs/{job_id}")).status == 200
 
 
+async def test_a_queue_of_another_version_is_503(
+    folder: Path, namespace: str, tmp_path: Path
+) -> None:
+    """A queue whose layout this version does not know is refused with words that say what to do."""
+    with redis_server(folder) as url:
+        async with running_service(url, namespace, tmp_path) as service:
+            with redis.Redis.from_url(url) as client:
+                client.hset(f"{namespace}:{{default}}:meta", "version", 999)
+            answer = await service.post("/api/v1/jobs", SUBMIT)
+            assert (answer.status, answer.code) == (503, "schema_mismatch")
+            assert "run the same version everywhere" in answer.json()["detail"]
+
+
 async def test_a_redis_that_cannot_write_to_disk_is_503(
     folder: Path, namespace: str, tmp_path: Path
 ) -> None:

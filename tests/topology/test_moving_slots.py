@@ -123,8 +123,14 @@ def _verbs(broker: Broker, consumer: Consumer, other: Consumer, namespace: str) 
         lambda: broker.stats([QUEUE]),
         broker.workers,
         lambda: broker.reaper_beat_age(QUEUE),
+        lambda: broker.archive.set_limit(QUEUE, 5),
+        lambda: _archive(broker),
     ]
     return verbs
+
+
+async def _archive(broker: Broker) -> None:
+    await broker.archive.done(QUEUE, await broker.archive.read(QUEUE, limit=2))
 
 
 async def _nothing() -> None:

@@ -5,6 +5,7 @@ from types import ModuleType
 from typing import Any
 
 from tests.broker import (
+    test_archive,
     test_claim,
     test_enqueue,
     test_listing,
@@ -34,6 +35,7 @@ def _tests(*modules: ModuleType) -> dict[str, Callable[..., Any]]:
 
 globals().update(
     _tests(
+        test_archive,
         test_claim,
         test_enqueue,
         test_listing,

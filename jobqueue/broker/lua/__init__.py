@@ -6,12 +6,16 @@ from collections.abc import Iterable
 from functools import cached_property
 from importlib.resources import files
 
+from jobqueue.broker.keys import SCHEMA_VERSION
+
 _INCLUDE = re.compile(r"\A--!include ([a-z_ ]+)\n")
 _MODULE = re.compile(r"^--!module ([A-Za-z_ ]+)\n", re.MULTILINE)
 _ARGUMENT = re.compile(r"^(?:local )?([a-z_]+) = (?:tonumber\()?ARGV\[(\d+)\]", re.MULTILINE)
 _REST = re.compile(r"^-- ARGV\[(\d+)\.\.\]: ([a-z_, ]+)$", re.MULTILINE)
 
-_FIRST_LINE = {False: "local CLUSTER = false", True: "local CLUSTER = true"}
+
+def _first_line(*, cluster: bool) -> str:
+    return f"local CLUSTER, LAYOUT = {'true' if cluster else 'false'}, '{SCHEMA_VERSION}'"
 
 
 class ScriptSource:
@@ -32,7 +36,9 @@ class ScriptSource:
         for part in ("base", *_included(source)):
             _collect(part, parts)
         self.name = name
-        self.text = _nested([_FIRST_LINE[cluster], _part("base")], map(_part, parts[1:]), [source])
+        self.text = _nested(
+            [_first_line(cluster=cluster), _part("base")], map(_part, parts[1:]), [source]
+        )
         self.sha = hashlib.sha1(self.text.encode(), usedforsecurity=False).hexdigest()
         numbered = [(int(number), argument) for argument, number in _ARGUMENT.findall(source)]
         self.parameters = tuple(argument for _, argument in sorted(numbered))

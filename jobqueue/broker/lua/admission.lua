@@ -1,4 +1,4 @@
---!include groups unique dependencies
+--!include older groups unique dependencies
 --!module admit changes new bind
 -- Whether new jobs come in, and as what: reads and decides, writes nothing. Only jobs that ask for
 -- more than a place in a lane pass through here.
@@ -172,11 +172,17 @@ local function stand_in(entry)
   return x.t and throttled(entry) or x.u and MODES[x.m](entry, holders_now(entry))
 end
 
+-- A worker of an older version would run the job without heeding what it asks for.
+local function unheeded()
+  local worker = not binding and older().worker()
+  return worker and '!older ' .. worker
+end
+
 -- The answer to an entry; `full` refuses it where no other stands for it by its idempotency key.
 -- What it decides counts for the entries after it.
 local function admit(entry, full)
   local x = entry.x
-  local refused = x.k and earlier(entry) or full or x.g and over_size(entry) or without_parent(entry)
+  local refused = unheeded() or x.k and earlier(entry) or full or x.g and over_size(entry) or without_parent(entry)
   if refused then return refused end
   local standing = stand_in(entry)
   name_first(entry, standing or entry)

@@ -1,4 +1,4 @@
---!include events unique unstarted dependencies intake promote runnable groups
+--!include version events unique unstarted dependencies intake promote runnable groups
 -- Moves on what is due, at most `limit` jobs in all: scheduled jobs, jobs that were to start before now,
 -- dependents of ended jobs, groups whose time has come, staged batches. Answers {promoted, more}.
 local limit = tonumber(ARGV[1])
@@ -27,7 +27,7 @@ local releasing = on.releasing and dependencies().release(left)
 if on.grouped then groups().reopen(limit) end
 make_runnable()
 if expired > 0 or on.releasing or releasing == false then finishing().finish_all() end
-local moving = on.intake and (left <= 0 or intake().move(left))
+local moving = (on.batches or on.intake) and (left <= 0 or intake().move(left))
 refill()
 publish_events()
 return {promoted, (left <= 0 or releasing or moving) and 1 or 0}

@@ -31,11 +31,11 @@ end
 
 -- What is on in this queue, read once a call: what is off costs no command. `features` is there while
 -- any of the others is.
-local FEATURES = {'intake', 'paused', 'gated', 'cap', 'rate', 'size', 'starvation', 'grouped', 'turn',
+local FEATURES = {'batches', 'paused', 'gated', 'cap', 'rate', 'size', 'starvation', 'grouped', 'turn',
   'group_cap', 'group_rate', 'group_size', 'own_limits', 'holds', 'releasing', 'archive'}
 local on = {}
-local stored = redis.call('HMGET', meta, 'version', 'features')
-on.version = stored[1]
+local stored = redis.call('HMGET', meta, 'version', 'features', 'intake')
+on.version, on.intake = stored[1], stored[3] -- batches of layout 1
 if stored[2] then
   for i, value in ipairs(redis.call('HMGET', meta, unpack(FEATURES))) do on[FEATURES[i]] = value end
 end
@@ -102,8 +102,3 @@ end
 -- Ends the script while its slot is being moved to another node: keys that are not here may be there,
 -- and a node refuses a command about such a key. `allow_oom` does this as well.
 local function refuse_while_moving() redis.call('EXISTS', key('nothing')) end
-
-local function refuse_version(stored, version)
-  return redis.error_reply('SCHEMA this queue has layout ' .. stored .. ', this program writes '
-    .. version .. ': run the same version everywhere')
-end

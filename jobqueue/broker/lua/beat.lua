@@ -5,7 +5,8 @@ local keep_ms = ARGV[3]
 
 local quiet = redis.call('EXISTS', key('quiet:' .. worker))
 allow_oom()
-redis.call('SET', key('worker:' .. worker), integer(now) .. ' ' .. info, 'PX', keep_ms)
+local told = '{"layout":' .. LAYOUT .. ',' .. string.sub(info, 2) -- see version.lua
+redis.call('SET', key('worker:' .. worker), integer(now) .. ' ' .. told, 'PX', keep_ms)
 redis.call('ZADD', key('workers'), now, worker)
 redis.call('PEXPIRE', key('quiet:' .. worker), keep_ms)
 return quiet

@@ -1,4 +1,4 @@
---!include events runnable finishing cancelling
+--!include version events runnable finishing cancelling
 -- Cancels one job. Answers cancelled, requested, already_finished or not_found.
 local job = ARGV[1]
 local control = ARGV[2]

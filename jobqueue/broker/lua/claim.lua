@@ -1,4 +1,4 @@
---!include events gate groups rates runnable unique unstarted dependencies intake promote streams selection
+--!include version events gate groups rates runnable unique unstarted dependencies intake promote streams selection
 -- Hands up to `slots` jobs to a worker: first what is in its inbox, then the handoff, then the
 -- lanes by priority. With 0 slots the inbox goes back. The same nonce gets the same answer.
 --
@@ -9,7 +9,6 @@ local nonce = ARGV[2]
 local slots = tonumber(ARGV[3])
 local lease_ms = tonumber(ARGV[4])
 retention = ARGV[5]
-local version = ARGV[6]
 
 local ALARM_MS = 3000 -- an alarm whose holder has not claimed for so long is anybody's
 
@@ -180,7 +179,6 @@ local function alarm()
   return math.max(due - now, 0)
 end
 
-if on.version and on.version ~= version then return refuse_version(on.version, version) end
 local last = redis.call('GET', last_key)
 if last and string.sub(last, 1, 32) == nonce then
   answer_again(last)
@@ -189,8 +187,9 @@ end
 allow_oom()
 local promoted = 0
 if slots > 0 then
-  ends = on.intake or on.releasing
-  if on.intake then intake().move(100) end
+  local arriving = on.batches or on.intake
+  ends = arriving or on.releasing
+  if arriving then intake().move(100) end
   if on.releasing then dependencies().release(100) end
   promoted = promote(math.max(slots, 50))
   if on.grouped then groups().reopen(100) end
@@ -200,5 +199,5 @@ take()
 local due_in = alarm()
 publish_events()
 more = #taken < slots and (more or looked >= LOOKS or promoted >= math.max(slots, 50)
-  or on.intake or on.releasing)
+  or on.batches or on.intake or on.releasing)
 return {now, more and 1 or 0, due_in, unpack(jobs)}

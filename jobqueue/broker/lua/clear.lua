@@ -1,18 +1,14 @@
---!include events runnable unique unstarted finishing groups
+--!include version events runnable unique unstarted finishing groups
 -- Empties one state in steps of up to `limit`: what has ended is forgotten, what waits is cancelled
--- with `reason`. Answers how many jobs it took, or -1 where none are left.
+-- with `reason`. Answers how many jobs it took, or -1 where none are left but those that somebody waits
+-- for.
 local state = ARGV[1]
 local limit = tonumber(ARGV[2])
 local reason = ARGV[3]
 retention = ARGV[4]
 
 local function forget_oldest()
-  local popped = redis.call('ZPOPMIN', key(state), limit)
-  local ids = {}
-  for i = 1, #popped, 2 do ids[#ids + 1] = popped[i] end
-  ids = finishing().forgettable(state, ids)
-  finishing().forget(ids)
-  return ids
+  return finishing().forget_finished(state, redis.call('ZRANGE', key(state), 0, limit - 1))
 end
 
 -- The next queued jobs, with where their entries are: {ids, list}.
@@ -50,20 +46,20 @@ local function cancel_next()
   if target and #ids > 0 then redis.call('RPOP', target, #ids) end
   for _, job in ipairs(jobs) do unstarted().end_unstarted(job, 'cancelled', reason) end
   if group and on.grouped then groups().place(group) end
-  return ids, #jobs
+  return #ids, #jobs
 end
 
 allow_oom()
-local ids, number
+local found, number
 if FINAL[state] then
-  ids = forget_oldest()
-  number = #ids
+  number = forget_oldest()
+  found = number
 else
-  ids, number = cancel_next()
+  found, number = cancel_next()
 end
 finishing().finish_all()
 make_runnable()
 if on.grouped then groups().close_ring() end
 refill()
 publish_events()
-return #ids == 0 and -1 or number
+return found == 0 and -1 or number

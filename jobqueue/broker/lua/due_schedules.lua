@@ -1,4 +1,4 @@
---!include schedules
+--!include version schedules
 -- Reads up to `limit` schedules that are due, the longest due first. Answers {now, record, ...}.
 local limit = ARGV[1]
 

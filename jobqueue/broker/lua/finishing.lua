@@ -1,11 +1,12 @@
---!include events runnable unique groups
---!module unblock finish forget forgettable trim finish_all keep
+--!include events runnable unique groups archive
+--!module unblock finish forget forget_finished trim finish_all keep
 -- The one way for a job to end: its final state, its place in the listing, its retention, and
 -- whoever waits for it.
 
 local finished = {completed = {}, dead = {}, cancelled = {}} -- state -> ZADD arguments
+local archived = {} -- ZADD arguments
 local keep = {} -- state -> {age_ms, count}
-for state, age, most in string.gmatch(retention, '(%a+) (%d+) (%d+)') do
+for state, age, most in string.gmatch(retention or '', '(%a+) (%d+) (%d+)') do
   keep[state] = {age_ms = tonumber(age), count = tonumber(most)}
 end
 
@@ -41,7 +42,10 @@ local function finish(job, state)
     redis.call('LPUSH', key('releasing'), job.id)
     turn_on('releasing')
   end
-  if on.archive then redis.call('ZADD', key('archive'), now, job.id) end
+  if on.archive then
+    archived[#archived + 1] = now
+    archived[#archived + 1] = job.id
+  end
 end
 
 local PARTS = {'', ':status', ':result', ':error', ':log', ':timeline', ':waits', ':inputs'}
@@ -56,32 +60,32 @@ local function forget(ids)
   end
 end
 
--- Of finished jobs that left the set of `state`, those that may be forgotten: one whose result is
--- still to be given to dependents, or to the archive, goes back, and is looked at again later.
-local function forgettable(state, ids)
+-- Those of finished jobs that may be forgotten: one whose result is still to be given to dependents,
+-- or to the archive, stays in its place, and is looked at again later.
+local function forgettable(ids)
   if not on.releasing and not on.archive then return ids end
   local free = {}
   for _, id in ipairs(ids) do
-    if redis.call('EXISTS', prefix .. id .. ':dependents') == 1
-      or (on.archive and redis.call('ZSCORE', key('archive'), id)) then
-      redis.call('ZADD', key(state), now, id)
-    else
-      free[#free + 1] = id
-    end
+    local awaited = redis.call('EXISTS', prefix .. id .. ':dependents') == 1
+      or (on.archive and redis.call('ZSCORE', key('archive'), id))
+    if not awaited then free[#free + 1] = id end
   end
   return free
+end
+
+-- Forgets those of `ids`, which ended in `state`, that may be forgotten; answers how many.
+local function forget_finished(state, ids)
+  local free = forgettable(ids)
+  if #free > 0 then many('ZREM', key(state), free) end
+  forget(free)
+  return #free
 end
 
 -- Removes the oldest jobs of a final state beyond `most`, at most `limit` of them.
 local function trim(state, most, limit)
   local excess = math.min(redis.call('ZCARD', key(state)) - most, limit)
   if excess <= 0 then return 0 end
-  local popped = redis.call('ZPOPMIN', key(state), excess)
-  local ids = {}
-  for i = 1, #popped, 2 do ids[#ids + 1] = popped[i] end
-  ids = forgettable(state, ids)
-  forget(ids)
-  return #ids
+  return forget_finished(state, redis.call('ZRANGE', key(state), 0, excess - 1))
 end
 
 -- Writes the listing of all that finished.
@@ -91,5 +95,9 @@ local function finish_all()
       many('ZADD', key(state), set)
       trim(state, keep[state].count, #set) -- #set is twice the jobs added
     end
+  end
+  if #archived > 0 then
+    many('ZADD', key('archive'), archived)
+    archive().give_up(#archived)
   end
 end

@@ -1,4 +1,4 @@
---!include events runnable finishing cancelling intake schedules
+--!include version events runnable finishing cancelling intake schedules
 -- Does what a schedule says at a slot that is due, and goes on to the next: once, however many
 -- call. Without a job the slot passes. Answers fired, replaced (fired, and the job before it is
 -- cancelled), skipped (the job before it has not ended), passed, or changed (nothing was done:

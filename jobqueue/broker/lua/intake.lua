@@ -1,4 +1,4 @@
---!include events runnable groups dependencies finishing admission
+--!include version events runnable groups dependencies finishing admission
 --!module accept_all move
 -- How new jobs enter: directly, or from a batch that was staged because it is large.
 -- A batch is a flat list of (id, spec, delay, run_at, extras), oldest at the left; `extras` is '' for
@@ -64,6 +64,7 @@ end
 -- Writes what an entry has beyond its spec and its place.
 local function write_extras(entry)
   local status, x = {}, entry.x
+  raise_layout()
   if next(x) then
     status = {'x', cmsgpack.pack(x)}
     if x.g then groups().count('open', x.g, 1) end
@@ -162,17 +163,30 @@ local function note_answers(batch, jobs, answers)
   redis.call('PEXPIRE', key('answers:' .. batch), 600000)
 end
 
+-- Layout 1 has no extras. Its programs move batches on as well, so those of this layout are in a list
+-- that they do not know, under another mark in `meta`.
+local function with_extras(jobs)
+  local result = {}
+  for i = 1, #jobs, 4 do
+    for part = i, i + 3 do result[#result + 1] = jobs[part] end
+    result[#result + 1] = ''
+  end
+  return result
+end
+
 -- Moves up to `limit` jobs of the oldest accepted batch. Answers whether any are left.
 local function move(limit)
-  local batch = redis.call('LINDEX', key('intake'), -1)
+  local list = on.intake and 'intake' or 'batches'
+  local parts = on.intake and 4 or PARTS_OF_JOB
+  local batch = redis.call('LINDEX', key(list), -1)
   local staged = batch and key('batch:' .. batch)
-  local jobs = batch and redis.call('LRANGE', staged, 0, PARTS_OF_JOB * limit - 1) or {}
-  if #jobs > 0 then
+  local taken = batch and redis.call('LRANGE', staged, 0, parts * limit - 1) or {}
+  if #taken > 0 then
+    local jobs = on.intake and with_extras(taken) or taken
     note_answers(batch, jobs, accept_all(jobs, 'staged'))
-    redis.call('LTRIM', staged, #jobs, -1)
+    redis.call('LTRIM', staged, #taken, -1)
   end
-  if batch and #jobs < PARTS_OF_JOB * limit then redis.call('RPOP', key('intake')) end
-  local left = redis.call('LLEN', key('intake')) > 0
-  if not left then turn_off('intake') end
-  return left
+  if batch and #taken < parts * limit then redis.call('RPOP', key(list)) end
+  if redis.call('LLEN', key(list)) == 0 then turn_off(list) end
+  return on.batches or on.intake
 end

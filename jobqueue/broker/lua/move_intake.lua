@@ -1,4 +1,4 @@
---!include events intake
+--!include version events intake
 -- Moves up to `limit` accepted jobs into the queue. Returns 1 while any are left.
 local limit = ARGV[1]
 retention = ARGV[2]

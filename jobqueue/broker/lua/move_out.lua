@@ -1,4 +1,4 @@
---!include unique unstarted finishing outbox groups
+--!include version unique unstarted finishing outbox groups
 -- Sends a job that waits to another queue, under `target`, the full id that it has there, and leaves
 -- where it went. Answers moved, its state where that does not allow it, bound (jobs or a unique key
 -- depend on its place, or what its parents made is kept there) or not_found.

@@ -1,3 +1,4 @@
+--!include version
 -- The oldest messages for other queues, at most `limit`. Answers {message, to, op, peer, state, result,
 -- spec, run_at, extras} each; `message` is what `outbox_done` takes.
 local limit = tonumber(ARGV[1])

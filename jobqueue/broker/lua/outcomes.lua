@@ -72,7 +72,7 @@ local OUTCOMES = {
 -- Ends a delivery. A job that somebody has cancelled ends so. Answers ok or cancelled.
 local function apply(job, verdict)
   if job.cancel and verdict.outcome ~= 'cancelled' then
-    OUTCOMES.cancelled(job, {reason = job.cancel, worker = verdict.worker})
+    OUTCOMES.cancelled(job, {reason = why_cancelled(job), worker = verdict.worker})
     return 'cancelled'
   end
   OUTCOMES[verdict.outcome](job, verdict)

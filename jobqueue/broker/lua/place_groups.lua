@@ -1,4 +1,4 @@
---!include runnable
+--!include version runnable
 -- Puts groups where they belong under limits that have changed: one page of them, by ZSCAN. Answers
 -- the next cursor.
 local cursor = ARGV[1]

@@ -1,4 +1,4 @@
---!include events runnable unstarted
+--!include version events runnable unstarted
 -- Moves a job that has not started to another lane. Answers its state, or not_found.
 local job = ARGV[1]
 local lane = ARGV[2]

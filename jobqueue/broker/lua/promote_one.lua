@@ -1,4 +1,4 @@
---!include events runnable unstarted
+--!include version events runnable unstarted
 -- Lets a scheduled job start now. Answers queued, its other state, or not_found.
 local job = ARGV[1]
 

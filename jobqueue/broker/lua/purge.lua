@@ -1,4 +1,4 @@
---!include finishing
+--!include version finishing
 -- Forgets those of some jobs that are in a final state. Answers how many it forgot.
 local state = ARGV[1]
 -- ARGV[2..]: id
@@ -8,7 +8,4 @@ for i = 2, #ARGV do
   if redis.call('ZSCORE', key(state), ARGV[i]) then found[#found + 1] = ARGV[i] end
 end
 allow_oom()
-if #found > 0 then many('ZREM', key(state), found) end
-local ids = finishing().forgettable(state, found)
-finishing().forget(ids)
-return #ids
+return finishing().forget_finished(state, found)

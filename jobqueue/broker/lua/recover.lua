@@ -1,4 +1,4 @@
---!include verdicts deliveries
+--!include version verdicts deliveries
 -- Takes running jobs back from workers that stopped renewing, at most `limit` a call. A job that
 -- was taken back `max_crashes` times in a row is dead: it kills its workers.
 --
@@ -41,7 +41,7 @@ local function take_back(job)
   local crashes = (tonumber(job.crashes) or 0) + 1
   redis.call('HDEL', status_key(job.id), 'token') -- a verdict that comes all the same is stale
   if job.cancel then
-    end_run(job, 'cancelled', job.worker, nil, 'reason', job.cancel)
+    end_run(job, 'cancelled', job.worker, nil, 'reason', why_cancelled(job))
     cancelled[#cancelled + 1] = job.id
     return
   end

@@ -1,4 +1,4 @@
---!include schedules
+--!include version schedules
 -- Removes a schedule, unless it has changed since the caller read it: `expected` is its stamp
 -- then. Returns 1, or 0 when it had changed.
 local name = ARGV[1]

@@ -1,4 +1,4 @@
---!include events runnable unique groups timeline
+--!include version events runnable unique groups timeline
 -- Queues dead or cancelled jobs again, with all their attempts. Answers per job queued,
 -- not_retryable, duplicate (another job holds its unique key) or not_found.
 -- ARGV[1..]: id
@@ -31,6 +31,7 @@ local function replay(job)
   if not hold_again(job) then return 'duplicate' end
   timeline().note(job.id, job.state, job.started_at, job.finished_at, job.worker, last_words(job))
   redis.call('ZREM', key(job.state), job.id)
+  if on.archive then redis.call('ZREM', key('archive'), job.id) end
   redis.call('HDEL', status_key(job.id), 'attempt', 'deliveries', 'crashes', 'cancel', 'reason',
     'run_at', 'started_at', 'finished_at', 'progress', 'worker', 'expires_at')
   redis.call('DEL', prefix .. job.id .. ':waits')

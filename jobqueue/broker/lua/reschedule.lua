@@ -1,4 +1,4 @@
---!include events runnable unstarted
+--!include version events runnable unstarted
 -- Lets a queued or scheduled job start at another time. Answers scheduled, its other state, or not_found.
 local job = ARGV[1]
 local run_at_ms = ARGV[2]

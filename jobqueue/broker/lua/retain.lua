@@ -1,4 +1,4 @@
---!include finishing
+--!include version finishing
 -- Removes finished jobs that are too old, and those beyond the count, at most `limit` in all.
 -- Answers how many it removed.
 local limit = tonumber(ARGV[1])
@@ -9,8 +9,7 @@ local removed = 0
 for state, most in pairs(finishing().keep) do
   local old = redis.call('ZRANGE', key(state), '-inf', now - most.age_ms, 'BYSCORE', 'LIMIT', 0,
     limit - removed)
-  if #old > 0 then redis.call('ZREM', key(state), unpack(old)) end
-  finishing().forget(finishing().forgettable(state, old))
-  removed = removed + #old + finishing().trim(state, most.count, limit - removed - #old)
+  removed = removed + finishing().forget_finished(state, old)
+  removed = removed + finishing().trim(state, most.count, limit - removed)
 end
 return removed

@@ -1,22 +1,21 @@
---!include schedules
+--!include older schedules
 -- Changes a schedule, unless it has changed since the caller read it: `expected` is its stamp
 -- then, `revision` never was one. With an empty definition the definition stays; with an empty slot it does not fire.
 -- Returns 1, or 0 when it had changed.
 local name = ARGV[1]
 local expected = ARGV[2]
-local version = ARGV[3]
-local revision = ARGV[4]
-local state = ARGV[5]
-local slot = ARGV[6]
-local definition = ARGV[7]
-local digest = ARGV[8]
--- ARGV[9..]: field, value
+local revision = ARGV[3]
+local state = ARGV[4]
+local slot = ARGV[5]
+local definition = ARGV[6]
+local digest = ARGV[7]
+-- ARGV[8..]: field, value
 
-local stored = redis.call('HGET', meta, 'version')
-if stored and stored ~= version then return refuse_version(stored, version) end
+local refusal = older().refuse_beside()
+if refusal then return refusal end
 if stamp_of(name) ~= expected then return 0 end
 if definition == '' then allow_oom() end
-redis.call('HSET', standing_key(name), 'revision', revision, 'state', state, unpack(ARGV, 9))
+redis.call('HSET', standing_key(name), 'revision', revision, 'state', state, unpack(ARGV, 8))
 if definition ~= '' then
   redis.call('HSET', standing_key(name), 'digest', digest)
   redis.call('HSET', definitions_key, name, definition)
@@ -26,5 +25,5 @@ if slot == '' then
 else
   redis.call('ZADD', due_key, slot, name)
 end
-if not stored then redis.call('HSET', meta, 'version', version) end
+raise_layout()
 return 1

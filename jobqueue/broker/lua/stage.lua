@@ -1,3 +1,4 @@
+--!include version
 -- Stages a part of a large submit: invisible until `accept_batch`, gone by itself if that
 -- never comes. `offset` jobs were staged before; a re-sent part changes nothing.
 local batch = ARGV[1]

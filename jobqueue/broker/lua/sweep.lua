@@ -1,4 +1,4 @@
---!include runnable
+--!include version runnable
 -- Returns jobs that were delivered to an inbox and not started for `patience_ms`, whether their
 -- worker lives or not, and forgets workers that are silent for `silence_ms`. Looks at up to
 -- `limit` workers, the most silent first. Answers how many jobs went back.

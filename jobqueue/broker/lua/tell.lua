@@ -1,4 +1,4 @@
---!include events runnable unique dependencies finishing
+--!include version events runnable unique dependencies finishing
 -- Tells a job of this queue how a parent in another has ended; a second time changes nothing.
 local job = ARGV[1]
 local peer = ARGV[2]

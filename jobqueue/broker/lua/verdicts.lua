@@ -27,3 +27,6 @@ local function release_all()
   if not on.grouped then return end
   for group in pairs(released_groups) do groups().place(group) end
 end
+
+-- Why somebody cancelled a running job; the programs of layout 1 note only that.
+local function why_cancelled(job) return job.cancel == '1' and 'cancelled' or job.cancel end
