@@ -186,3 +186,19 @@ async def test_a_message_that_no_queue_takes_keeps_no_other(
         await broker.reap(QUEUE, lease=15)
     assert await state_of(broker, child.id) is State.QUEUED
     assert client.zcard(f"{prefix_of(namespace)}outbox") == 1
+
+
+async def test_children_hear_of_their_parents_out_of_memory(
+    broker: Broker, consumer: Consumer, client: RedisClient
+) -> None:
+    """A full Redis takes no new jobs, and releases those that it has."""
+    (parent,) = await enqueue(broker)
+    child = job_there(Parent(parent))
+    await broker.enqueue(child)
+    client.config_set("maxmemory", 1)
+    try:
+        await complete(consumer, await claim_one(consumer))
+        await passes(broker, 3)
+    finally:
+        client.config_set("maxmemory", 0)
+    assert await state_of(broker, child.id) is State.QUEUED
