@@ -35,7 +35,7 @@ class RedisNode:
 
     Attributes:
         port: on 127.0.0.1.
-        client: decodes, and never tries again.
+        client: decodes, whatever bytes there are, and never tries again.
     """
 
     def __init__(
@@ -43,7 +43,11 @@ class RedisNode:
     ) -> None:
         self.port = free_port()
         self.client: RedisClient = redis.Redis(
-            port=self.port, decode_responses=True, socket_timeout=5, retry=Retry(NoBackoff(), 0)
+            port=self.port,
+            decode_responses=True,
+            encoding="latin-1",
+            socket_timeout=5,
+            retry=Retry(NoBackoff(), 0),
         )
         stack.callback(self.client.close)
         home = folder / str(self.port)
