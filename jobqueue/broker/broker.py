@@ -3,7 +3,7 @@
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterable, Sequence
 from contextlib import AbstractAsyncContextManager
 
-from jobqueue.broker import scripts
+from jobqueue.broker import queue_list, scripts
 from jobqueue.broker.archive import Archive
 from jobqueue.broker.connections import Connections
 from jobqueue.broker.consumer import BLOCK_SLACK, Claim, Consumer, Lease
@@ -221,7 +221,7 @@ class Broker:
 
     async def consumer(self, queue: str, *, worker_id: str, lease: float) -> Consumer:
         """A pool's hold on a queue; signs the worker on."""
-        await self._channel.execute("SADD", self._keys.queues, queue)
+        await queue_list.enter(self._channel, self._keys.queues, queue)
         await self._channel.call(scripts.join(self._keys.meta(queue), worker_id))
         return Consumer(
             commands=self._channel,

@@ -10,7 +10,7 @@ from typing import Any
 
 import msgspec
 
-from jobqueue.broker import scripts
+from jobqueue.broker import queue_list, scripts
 from jobqueue.broker.channel import Channel
 from jobqueue.broker.codec import (
     decode_claimed,
@@ -192,7 +192,7 @@ class Consumer:
             return False
         text = msgspec.json.encode(info)
         _, quiet = await asyncio.gather(
-            self._commands.execute("SADD", self._queues, self._queue),
+            queue_list.enter(self._commands, self._queues, self._queue),
             self._commands.call(scripts.beat(self._meta, self._worker, text, PRESENCE_MS)),
         )
         return bool(quiet)

@@ -9,7 +9,7 @@ from jobqueue.broker.codec import ulid_of
 from jobqueue.broker.connections import Connections
 from jobqueue.broker.consumer import BLOCK_SLACK
 from jobqueue.broker.keys import Keys
-from jobqueue.errors import NotDurable, RedisRefused, RedisUnavailable
+from jobqueue.errors import NotDurable, RedisFull, RedisRefused, RedisUnavailable
 from jobqueue.ids import ULID_LENGTH
 from jobqueue.submission import Accepted, Durability
 
@@ -48,7 +48,7 @@ class Confirmation:
                 channel.execute(*_COMMANDS[level]),
                 channel.execute("EXISTS", self._keys.of(queue, ulid_of(last.id))),
             )
-        except RedisRefused as error:
+        except (RedisRefused, RedisFull) as error:
             raise NotDurable(f"the jobs are accepted, but not {level}: {error}") from None
         except RedisUnavailable as error:
             raise NotDurable(

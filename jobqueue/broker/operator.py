@@ -11,6 +11,7 @@ from jobqueue.broker.codec import LETTERS, retention_argument, ulid_of
 from jobqueue.broker.commands import Commands
 from jobqueue.broker.keys import Keys
 from jobqueue.broker.outbox import Outbox
+from jobqueue.broker.reader import MAX_MOVES
 from jobqueue.broker.resend import resend
 from jobqueue.ids import ULID_LENGTH, split_job_id
 from jobqueue.limits import GroupLimits, QueueLimits, Rate
@@ -35,15 +36,10 @@ class Operator:
 
     async def cancel(self, job_id: str, reason: str) -> CancelResult:
         """Cancel a job: at once when it has not started, else its worker is told."""
-        names = split_job_id(job_id)
-        if names is None:
-            return CancelResult.NOT_FOUND
-        answer = await self._call(
-            scripts.cancel(
-                self._keys.meta(names[0]), names[1], self._keys.control, reason, self._retention
-            )
+        answer = await self._on_one(
+            job_id, scripts.cancel, self._keys.control, reason, self._retention
         )
-        return CancelResult(answer.decode())
+        return CancelResult(answer)
 
     async def replay(self, job_ids: Sequence[str]) -> list[RetryResult]:
         """Queue dead or cancelled jobs again, with all their attempts; answers in their order."""
@@ -178,11 +174,20 @@ class Operator:
         await resend(lambda: self._channel.execute("SADD", self._keys.queues, queue))
 
     async def _on_one(self, job_id: str, script: Any, *arguments: Any) -> str:
-        names = split_job_id(job_id)
-        if names is None:
-            return "not_found"
-        answer = await self._call(script(self._keys.meta(names[0]), names[1], *arguments))
-        return str(answer.decode())
+        """The answer of a script about one job, in the queue in which that is now."""
+        for _ in range(MAX_MOVES):
+            names = split_job_id(job_id)
+            if names is None:
+                break
+            queue, ulid = names
+            answer = await self._call(script(self._keys.meta(queue), ulid, *arguments))
+            if answer != b"not_found":
+                return str(answer.decode())
+            forward = await self._channel.execute("GET", self._keys.of(queue, f"moved:{ulid}"))
+            if forward is None:
+                break
+            job_id = forward.decode()
+        return "not_found"
 
     async def _call(self, call: scripts.ScriptCall) -> Any:
         return await resend(lambda: self._channel.call(call))

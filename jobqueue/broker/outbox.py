@@ -7,7 +7,7 @@ changes nothing, so any number of processes may carry, and any of them may die o
 import asyncio
 from typing import NamedTuple
 
-from jobqueue.broker import scripts
+from jobqueue.broker import queue_list, scripts
 from jobqueue.broker.codec import retention_argument
 from jobqueue.broker.commands import Commands
 from jobqueue.broker.keys import Keys
@@ -61,7 +61,7 @@ class Outbox:
             raise ValueError(f"not a job id: {message.to!r}")
         queue, ulid = names
         try:
-            await self._channel.execute("SADD", self._keys.queues, queue)
+            await queue_list.enter(self._channel, self._keys.queues, queue)
             answer = await self._channel.call(self._call(message, self._keys.meta(queue), ulid))
         except (RedisFull, SchemaMismatch):
             return None

@@ -4,7 +4,7 @@ import pytest
 
 from jobqueue.broker.broker import Broker, Consumer
 from jobqueue.limits import QueueLimits
-from jobqueue.model import Outcome
+from jobqueue.model import CancelResult, Outcome
 from jobqueue.state import State
 from jobqueue.submission import JobOptions, Parent, Priority, Unique
 from tests.support.redis import RedisClient
@@ -69,6 +69,16 @@ async def test_a_forward_to_a_job_that_is_gone_ends(broker: Broker) -> None:
         pass
     assert await broker.get(job_id) is None
     assert await broker.standings([job_id, there(job_id)]) == {}
+
+
+async def test_operators_reach_a_moved_job_by_its_old_id(broker: Broker) -> None:
+    """Who knows a job by the id that it was given can call it off, wherever it is."""
+    (job_id,) = await enqueue(broker)
+    await broker.operator.move(job_id, OTHER)
+    assert await broker.operator.prioritize(job_id, Priority.LOW) == "queued"
+    assert await broker.cancel(job_id) is CancelResult.CANCELLED
+    assert await broker.cancel(job_id) is CancelResult.ALREADY_FINISHED
+    assert (await read(broker, there(job_id))).state is State.CANCELLED
 
 
 async def test_a_delayed_job_keeps_its_time(broker: Broker) -> None:

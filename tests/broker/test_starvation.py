@@ -24,6 +24,7 @@ async def test_a_starving_job_starts_before_newer_ones_of_the_next_lane(
 ) -> None:
     """Whether a worker takes jobs one by one or several at once, in any tenant."""
     await broker.operator.set_limits(QUEUE, QueueLimits(starvation_after=AFTER))
+    await enqueue(broker, group=group)  # is handed over to whoever comes first
     (starving,) = await enqueue(broker, priority=Priority.LOW, group=group)
     await eventually(lambda: _starved(broker))
     await enqueue(broker, 20, priority=Priority.NORMAL, group=group)
@@ -33,19 +34,19 @@ async def test_a_starving_job_starts_before_newer_ones_of_the_next_lane(
         started += [job.id for job in jobs]
         for job in jobs:
             await complete(consumer, job)
-    assert len(started) <= slots
+    assert len(started) <= max(slots, 2)
 
 
 async def test_it_rises_by_one_lane(broker: Broker, consumer: Consumer) -> None:
     """A starving low job passes normal ones, and never those of two lanes above."""
     await broker.operator.set_limits(QUEUE, QueueLimits(starvation_after=AFTER))
+    (first,) = await enqueue(broker)  # is handed over to whoever comes first
     (starving,) = await enqueue(broker, priority=Priority.LOW)
     await eventually(lambda: _starved(broker))
     high = await enqueue(broker, 5, priority=Priority.HIGH)
     normal = await enqueue(broker, 5, priority=Priority.NORMAL)
-    started = [job.id for _ in range(11) for job in await claim(consumer)]
-    # what was handed over while the queue was empty is started first
-    assert [job_id for job_id in started if job_id != starving] == [*high, *normal]
+    started = [job.id for _ in range(12) for job in await claim(consumer)]
+    assert started == [first, *high, starving, *normal]
 
 
 async def test_without_it_lanes_are_strict(broker: Broker, consumer: Consumer) -> None:

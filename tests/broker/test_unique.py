@@ -312,6 +312,19 @@ async def test_clearing_holder_and_follower_frees_the_key(
     assert not client.exists(f"{prefix_of(namespace)}unique:u")
 
 
+async def test_a_running_holder_is_left_alone_by_a_debounce(
+    broker: Broker, consumer: Consumer
+) -> None:
+    """Where callers mix modes, the job that runs stands for the other, and ends as ever."""
+    first = unique_job()
+    await broker.enqueue(first)
+    running = await claim_one(consumer)
+    accepted = await broker.enqueue(unique_job(UniqueMode.DEBOUNCE))
+    assert accepted == Accepted(first.id, State.ACTIVE, "unique")
+    await complete(consumer, running)
+    assert await counts(broker) == {State.COMPLETED: 1}
+
+
 async def test_a_key_and_a_delay(broker: Broker) -> None:
     """A delayed job holds its key from its submit on."""
     first = unique_job(delay_ms=60_000)

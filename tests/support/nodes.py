@@ -35,7 +35,7 @@ class RedisNode:
 
     Attributes:
         port: on 127.0.0.1.
-        client: decodes, and never tries again.
+        client: decodes, whatever bytes there are, and never tries again.
     """
 
     def __init__(

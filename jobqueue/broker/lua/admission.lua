@@ -110,6 +110,7 @@ local MODES = {
   end,
   debounce = function(entry, held)
     entry.at = math.max(entry.at, now + entry.extras.ttl)
+    if held.first and held.first.started_at then return held.first end -- it came with another mode
     if held.first then
       postpone(held.first, entry.at)
       return replace(held.first, entry)
