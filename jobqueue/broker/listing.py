@@ -38,6 +38,11 @@ class _Position(msgspec.Struct, frozen=True, array_like=True):
     group: str = ""
     offset: int = 0
 
+    @property
+    def place(self) -> tuple[str, int, str]:
+        """The list in which it is."""
+        return self.queue, self.lane, self.group
+
 
 class _Entry(msgspec.Struct, frozen=True):
     """A listed job id, and the position behind it."""
@@ -76,7 +81,8 @@ class Lister:
         while position is not None and len(found) < limit and looked < LOOKS:
             take = min(READ_JOBS, limit - len(found) if wanted is None else READ_JOBS)
             entries, end = await self._entries(position, queues, take)
-            looked += take
+            # where it goes on in the same place that call has looked at all it could
+            looked += take if end and end.place == position.place else max(len(entries), 1)
             position = end
             for entry, job in zip(entries, await self._read(entries), strict=True):
                 if job is None or job.state is not state or (wanted and not wanted(job)):

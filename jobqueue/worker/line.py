@@ -65,6 +65,11 @@ class Line(NamedTuple):
         throttle.when_changed(opened=fetcher.reopened, shut=fetcher.hand_back)
         return cls(pool, throttle, fetcher, reporter)
 
+    @property
+    def size(self) -> tuple[str, int]:
+        """The queue, and its slots."""
+        return self.pool.queue, self.pool.slots
+
     def running(self) -> Iterator[Attempt]:
         """Attempts whose verdict is not known yet."""
         return (attempt for attempt in self.pool.held.values() if not attempt.ended)

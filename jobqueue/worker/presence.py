@@ -2,7 +2,10 @@
 
 import asyncio
 import contextlib
+import os
 import random
+import secrets
+import socket
 from collections.abc import Callable, Sequence
 from time import monotonic
 
@@ -20,6 +23,11 @@ REACHABLE_FOR = 7.5
 
 PUBLISH_INTERVAL = 3600.0
 """Seconds between two publications of the job types, which are kept for 30 days."""
+
+
+def new_worker_id(name: str | None) -> str:
+    """An id that no other incarnation has: `name`, or host and pid, and 8 random characters."""
+    return f"{name or f'{socket.gethostname()}-{os.getpid()}'}-{secrets.token_hex(4)}"
 
 
 class Presence:

@@ -6,7 +6,6 @@ drain: claim no more → running jobs get their time → cancel → hand back �
 
 import asyncio
 import os
-import secrets
 import socket
 import time
 from collections.abc import Coroutine, Iterable, Iterator, Mapping, Sequence
@@ -29,7 +28,7 @@ from jobqueue.worker.deadlines import Deadlines
 from jobqueue.worker.gate import Gate
 from jobqueue.worker.keeper import Keeper
 from jobqueue.worker.line import Line
-from jobqueue.worker.presence import Presence
+from jobqueue.worker.presence import Presence, new_worker_id
 from jobqueue.worker.pulse import pulse
 from jobqueue.worker.rate import Rate
 
@@ -128,8 +127,7 @@ class Worker:
             RedisUnavailable: Redis does not answer.
         """
         await contents.prepare()
-        name = settings.id or f"{socket.gethostname()}-{os.getpid()}"
-        worker_id = f"{name}-{secrets.token_hex(4)}"
+        worker_id = new_worker_id(settings.id)
         consumers = {
             queue: await broker.consumer(queue, worker_id=worker_id, lease=settings.lease)
             for queue in sorted(queues)
@@ -149,8 +147,7 @@ class Worker:
 
     async def run(self) -> None:
         """Work until the drain is over; SchemaMismatch where a queue's new layout began it."""
-        slots = {line.pool.queue: line.pool.slots for line in self._lines}
-        _log.info("worker_started", worker=self.id, queues=slots)
+        _log.info("worker_started", worker=self.id, queues=dict(line.size for line in self._lines))
         self._keeper.start()
         try:
             async with asyncio.TaskGroup() as group:

@@ -3,6 +3,8 @@
 import pytest
 
 from jobqueue.broker.broker import Broker, Consumer
+from jobqueue.broker.consumer import MAX_CLAIM
+from jobqueue.broker.operator import STEP
 from jobqueue.model import Outcome
 from jobqueue.state import State
 from jobqueue.submission import JobOptions, Parent, Priority
@@ -27,7 +29,7 @@ async def test_queued_jobs_are_cancelled_in_steps(broker: Broker, consumer: Cons
     await enqueue(broker, 5, group="blue")
     kept = await enqueue(broker, 2, delay_ms=600_000)
     steps = await clear(broker, State.QUEUED)
-    assert (sum(steps), max(steps)) == (1210, 500)
+    assert (sum(steps), max(steps)) == (1210, STEP)
     assert await counts(broker) == {State.CANCELLED: 1210, State.SCHEDULED: len(kept)}
     assert await claim(consumer, 10) == []
 
@@ -75,7 +77,7 @@ async def test_what_has_ended_is_forgotten(
 ) -> None:
     """Nothing of the jobs stays, and other states are left alone."""
     ids = await enqueue(broker, 700)
-    jobs = [*await claim(consumer, 500), *await claim(consumer, 500)]
+    jobs = [job for _ in range(4) for job in await claim(consumer, MAX_CLAIM)]
     large = b"%s" % (b"x" * 100)
     await settle(consumer, jobs, outcome, reason="x", result=large)
     await enqueue(broker, 2)

@@ -176,14 +176,12 @@ async def test_a_message_that_no_queue_takes_keeps_no_other(
     (parent,) = await enqueue(broker)
     client.hset(f"{prefix_of(namespace, 'strange')}meta", "version", 999)
     (moved,) = await enqueue(broker)
-    with pytest.raises(Exception, match="layout"):
-        await broker.operator.move(moved, "strange")
+    await broker.operator.move(moved, "strange")
     child = job_there(Parent(parent))
     await broker.enqueue(child)
     await broker.reap(OTHER, lease=15)
     await complete(consumer, await claim_one(consumer))
-    with pytest.raises(Exception, match="layout"):
-        await broker.reap(QUEUE, lease=15)
+    await broker.reap(QUEUE, lease=15)
     assert await state_of(broker, child.id) is State.QUEUED
     assert client.zcard(f"{prefix_of(namespace)}outbox") == 1
 
