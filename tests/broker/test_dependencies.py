@@ -291,3 +291,19 @@ async def test_a_wait_for_jobs_that_have_all_ended_is_none(
     job = await claim_one(consumer)
     await consumer.settle([Verdict(job.id, job.token, Outcome.WAIT, parents=(Parent(failed),))])
     assert (await read(broker, job.id)).reason == "parent_failed"
+
+
+@pytest.mark.parametrize("waits_first", [True, False])
+async def test_a_job_waits_for_one_that_ends_in_the_same_call(
+    broker: Broker, consumer: Consumer, waits_first: bool
+) -> None:
+    """Verdicts that travel together count for each other, in any order."""
+    await enqueue(broker, 2)
+    waiting, child = await claim(consumer, 2)
+    verdicts = [
+        Verdict(waiting.id, waiting.token, Outcome.WAIT, parents=(Parent(child.id),)),
+        Verdict(child.id, child.token, Outcome.COMPLETED, result=b"7"),
+    ]
+    await consumer.settle(verdicts if waits_first else verdicts[::-1])
+    assert await state_of(broker, waiting.id) is State.QUEUED
+    assert await broker.inputs(waiting.id) == {child.id: Input("completed", b"7")}

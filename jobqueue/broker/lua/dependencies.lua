@@ -70,6 +70,11 @@ local function write_edges(id, edges)
     if is_local(parent) then
       redis.call('RPUSH', prefix .. parent .. ':dependents', id)
       redis.call('HSET', status_key(parent), 'dependents', 1)
+      finishing().awaited[parent] = true
+      if finishing().ended[parent] then -- since `edges_to` looked
+        redis.call('LPUSH', key('releasing'), parent)
+        turn_on('releasing')
+      end
     else
       send(parent, {op = 'watch', peer = full_id(id)})
     end

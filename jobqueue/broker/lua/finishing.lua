@@ -1,10 +1,12 @@
 --!include events runnable unique groups archive
---!module unblock finish forget forget_finished trim finish_all keep
+--!module awaited ended unblock finish forget forget_finished trim finish_all keep
 -- The one way for a job to end: its final state, its place in the listing, its retention, and
 -- whoever waits for it.
 
 local finished = {completed = {}, dead = {}, cancelled = {}} -- state -> ZADD arguments
 local archived = {} -- ZADD arguments
+local ended = {} -- ids of jobs that end in this call
+local awaited = {} -- ids of jobs that others began to wait for in this call
 local keep = {} -- state -> {age_ms, count}
 for state, age, most in string.gmatch(retention or '', '(%a+) (%d+) (%d+)') do
   keep[state] = {age_ms = tonumber(age), count = tonumber(most)}
@@ -38,7 +40,8 @@ local function finish(job, state)
   if x.k then unique().keep_key(job, state, keep[state].age_ms) end
   if x.g then groups().count('open', x.g, -1) end
   if job.expires_at then redis.call('ZREM', key('expiring'), job.id) end
-  if job.dependents then
+  ended[job.id] = true
+  if job.dependents or awaited[job.id] then
     redis.call('LPUSH', key('releasing'), job.id)
     turn_on('releasing')
   end

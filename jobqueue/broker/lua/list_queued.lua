@@ -45,14 +45,15 @@ local target = lane_key(group, name)
 local WINDOWS, WINDOW = 8, 500 -- entries that may have left since the last page before it starts anew
 
 local function position_of_last()
-  for i = 1, WINDOWS do
-    local nearest = offset - i * WINDOW
-    local window = redis.call('LRANGE', target, -offset + (i - 1) * WINDOW,
-      math.min(-nearest, 0) - 1)
-    for j = 1, #window do
-      if window[j] == last then return offset - (i - 1) * WINDOW - j + 1 end
+  local length = redis.call('LLEN', target)
+  local first = math.max(length - offset, 0)
+  for _ = 1, WINDOWS do
+    local window = redis.call('LRANGE', target, first, first + WINDOW - 1)
+    for i = 1, #window do
+      if window[i] == last then return length - first - i + 1 end
     end
-    if nearest <= 0 then return 0 end
+    if #window < WINDOW then return 0 end
+    first = first + WINDOW
   end
   return 0
 end
