@@ -25,6 +25,7 @@ class Wire(asyncio.Protocol):
     def __init__(self) -> None:
         self._reader = hiredis.Reader()
         self._out: list[bytes] = []
+        self._gathering = False
         self._transport: asyncio.Transport | None = None
         self.loop = asyncio.get_running_loop()
         self.waiters: deque[asyncio.Future[Any]] = deque()
@@ -62,17 +63,24 @@ class Wire(asyncio.Protocol):
         return self._transport is not None and not self._transport.is_closing()
 
     def send(self, command: tuple[Argument, ...]) -> asyncio.Future[Any]:
-        """Send with all others of this loop tick; the future gets the reply, errors too."""
+        """Send now, or with the others that follow in this loop tick; the future gets the reply.
+
+        Error replies are replies too.
+        """
         packed = hiredis.pack_command(command)  # type: ignore[arg-type]  # its stub says one item
         waiter = self.loop.create_future()
         self.waiters.append(waiter)
-        if not self._out:
+        if self._gathering:
+            self._out.append(packed)
+        elif self._transport is not None:
+            self._gathering = True
             self.loop.call_soon(self._flush)
-        self._out.append(packed)
+            self._transport.write(packed)
         return waiter
 
     def _flush(self) -> None:
-        if self._transport is not None:
+        self._gathering = False
+        if self._out and self._transport is not None:
             self._transport.write(b"".join(self._out))
         self._out.clear()
 

@@ -102,7 +102,7 @@ class Fetcher:
         async with asyncio.TaskGroup() as tasks:
             while not self._finished():
                 if self._has_business():
-                    self._start_exchange(tasks)
+                    await self._start_exchange(tasks)
                 else:
                     await self._rest(tasks)
             self._set_alarm(None)
@@ -156,14 +156,17 @@ class Fetcher:
         half = self._pool.slots // STRANDS
         return half if half >= MIN_SHARE else self._pool.slots
 
-    def _start_exchange(self, tasks: asyncio.TaskGroup) -> None:
+    async def _start_exchange(self, tasks: asyncio.TaskGroup) -> None:
         strand = next(number for number in range(STRANDS) if number not in self._calls)
         share = self._share
         sent = self._pool.outbox.take(share)
         call = _Call(strand, sent, min(self._free, share), must=self._must)
         self._must, self._ask = False, False  # a wait may return meanwhile
         self._calls[strand] = call
-        tasks.create_task(self._exchange(call))
+        if sent:
+            tasks.create_task(self._exchange(call))
+        else:
+            await self._exchange(call)  # idle: at once, and nothing else could be begun meanwhile
 
     async def _exchange(self, call: "_Call") -> None:
         pool = self._pool
