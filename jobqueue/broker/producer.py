@@ -49,19 +49,15 @@ class Producer:
         self._retention = retention_argument(retention)
         self._waiting: dict[str, list[_Waiting]] = defaultdict(list)
         self._sending: set[asyncio.Task[None]] = set()
-        self._alone: set[str] = set()
-        """Queues to which one job is on its way by itself."""
         self._introduced: dict[str, float] = {}
 
     async def enqueue(self, job: NewJob) -> Accepted:
-        """Enqueue one job: at once where none is on its way, else with others of this loop tick.
+        """Enqueue one job, together with all others of this loop tick.
 
         Raises:
             Refused: it does not come in; see `refusals`.
         """
         queue = queue_of(job)
-        if queue not in self._alone:
-            return await self._enqueue_alone(queue, job)
         loop = asyncio.get_running_loop()
         accepted: asyncio.Future[Accepted] = loop.create_future()
         waiting = self._waiting[queue]
@@ -109,16 +105,6 @@ class Producer:
     async def close(self) -> None:
         """Wait for the calls in flight."""
         await asyncio.gather(*self._sending)
-
-    async def _enqueue_alone(self, queue: str, job: NewJob) -> Accepted:
-        self._alone.add(queue)
-        try:
-            (answer,) = await self._enqueue_call(queue, [job], "each")
-        finally:
-            self._alone.discard(queue)
-        if isinstance(answer, Refusal):
-            raise refusals.error_of(job, answer)
-        return answer
 
     def _send_soon(self, queue: str) -> None:
         waiting = self._waiting.pop(queue)

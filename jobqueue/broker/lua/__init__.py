@@ -2,7 +2,7 @@
 
 import hashlib
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Mapping
 from functools import cached_property
 from importlib.resources import files
 
@@ -36,8 +36,11 @@ class ScriptSource:
         for part in ("base", *_included(source)):
             _collect(part, parts)
         self.name = name
+        sources = {part: _read(part) for part in parts}
+        modules = {part: text for part, text in sources.items() if _MODULE.search(text)}
+        eager = [text for part, text in sources.items() if part not in modules]
         self.text = _nested(
-            [_first_line(cluster=cluster), _part("base")], map(_part, parts[1:]), [source]
+            [_first_line(cluster=cluster), eager[0]], [*eager[1:], *_library(modules)], [source]
         )
         self.sha = hashlib.sha1(self.text.encode(), usedforsecurity=False).hexdigest()
         numbered = [(int(number), argument) for argument, number in _ARGUMENT.findall(source)]
@@ -78,11 +81,17 @@ def _collect(name: str, parts: list[str]) -> None:
     parts.append(name)
 
 
-def _part(name: str) -> str:
-    """The text of a part; that of a module becomes a function which makes it when it is needed."""
-    source = _read(name)
-    module = _MODULE.search(source)
-    if module is None:
-        return source
-    exports = ", ".join(f"{export} = {export}" for export in module[1].split())
-    return f"local {name} = lazily(function()\n{source}\nreturn {{{exports}}}\nend)"
+def _library(modules: Mapping[str, str]) -> Iterator[str]:
+    """What makes each module when `part.<its name>` is first asked for."""
+    if not modules:
+        return
+    yield "setmetatable(part, {__index = function(_, first)"
+    yield "local make = {}"
+    for name, text in modules.items():
+        exports = _MODULE.search(text)
+        names = exports[1].split() if exports else []
+        table = ", ".join(f"{export} = {export}" for export in names)
+        yield f"function make.{name}()\n{text}\nreturn {{{table}}}\nend"
+    yield "setmetatable(part, {__index = function(made, name)"
+    yield "made[name] = make[name]()\nreturn made[name]\nend})"
+    yield "return part[first]\nend})"

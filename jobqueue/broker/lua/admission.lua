@@ -52,7 +52,7 @@ local function name_first(entry, job)
   first_of[name] = {job = job, digest = digest}
   change(function()
     redis.call('SET', key('key:' .. name), job.id .. ' ' .. digest)
-    if job ~= entry then redis.call('PEXPIRE', key('key:' .. name), unique().DAY) end
+    if job ~= entry then redis.call('PEXPIRE', key('key:' .. name), part.unique.DAY) end
   end)
 end
 
@@ -61,8 +61,8 @@ local holders = {} -- unique key -> {first = job, second = job}: as read, then a
 local function holders_now(entry)
   local held = holders[entry.x.u]
   if not held then
-    local ids = unique().holders_of(entry)
-    held = {first = unique().open_job(ids.first), second = unique().open_job(ids.second)}
+    local ids = part.unique.holders_of(entry)
+    held = {first = part.unique.open_job(ids.first), second = part.unique.open_job(ids.second)}
     holders[entry.x.u] = held
   end
   return held
@@ -71,8 +71,8 @@ end
 local function hold(entry, held)
   held.first = entry
   change(function()
-    unique().write_holders(entry, entry.id, '')
-    if entry.extras.ttl then redis.call('PEXPIRE', unique().unique_key(entry), entry.extras.ttl) end
+    part.unique.write_holders(entry, entry.id, '')
+    if entry.extras.ttl then redis.call('PEXPIRE', part.unique.unique_key(entry), entry.extras.ttl) end
   end)
 end
 
@@ -126,7 +126,7 @@ local MODES = {
     else
       held.second = entry
       entry.follows = true
-      change(function() unique().write_holders(entry, held.first.id, entry.id) end)
+      change(function() part.unique.write_holders(entry, held.first.id, entry.id) end)
     end
   end,
 }
@@ -143,7 +143,7 @@ end
 
 local function over_size(entry)
   local group = entry.x.g
-  local size = groups().limits_of(group).size
+  local size = part.groups.limits_of(group).size
   if not size then return nil end
   local open = open_count[group] or tonumber(redis.call('HGET', key('open'), group) or 0)
   open_count[group] = open
@@ -154,9 +154,9 @@ local function without_parent(entry)
   local parents = entry.extras.parents
   if not parents then return nil end
   for _, edge in ipairs(parents) do edge[1] = stand_ins[edge[1]] or edge[1] end
-  entry.edges = dependencies().edges_to(parents, new)
+  entry.edges = part.dependencies.edges_to(parents, new)
   local missing = entry.edges.missing
-  if missing and not binding then return '!parent ' .. dependencies().full_id(missing) end
+  if missing and not binding then return '!parent ' .. part.dependencies.full_id(missing) end
 end
 
 local function state_of(entry)
@@ -175,7 +175,7 @@ end
 
 -- A worker of an older version would run the job without heeding what it asks for.
 local function unheeded()
-  local worker = not binding and older().worker()
+  local worker = not binding and part.older.worker()
   return worker and '!older ' .. worker
 end
 

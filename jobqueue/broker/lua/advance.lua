@@ -9,12 +9,12 @@ local function expire(most)
   local ids = redis.call('ZRANGE', key('expiring'), '-inf', now, 'BYSCORE', 'LIMIT', 0, most)
   local jobs = {}
   for i = 1, #ids do
-    jobs[i] = job_of(ids[i], unstarted().UNSTARTED)
-    if jobs[i].x.u then unique().foresee_end(jobs[i]) end
+    jobs[i] = job_of(ids[i], part.unstarted.UNSTARTED)
+    if jobs[i].x.u then part.unique.foresee_end(jobs[i]) end
   end
   if #ids > 0 then redis.call('ZREM', key('expiring'), unpack(ids)) end
   for _, job in ipairs(jobs) do
-    if job.expires_at and not FINAL[job.state] then unstarted().end_unstarted(job, 'cancelled', 'expired') end
+    if job.expires_at and not FINAL[job.state] then part.unstarted.end_unstarted(job, 'cancelled', 'expired') end
   end
   return #ids
 end
@@ -23,11 +23,11 @@ allow_oom()
 local expired = expire(limit)
 local promoted = promote(limit - expired)
 local left = limit - expired - promoted
-local releasing = on.releasing and dependencies().release(left)
-if on.grouped then groups().reopen(limit) end
+local releasing = on.releasing and part.dependencies.release(left)
+if on.grouped then part.groups.reopen(limit) end
 make_runnable()
-if expired > 0 or on.releasing or releasing == false then finishing().finish_all() end
-local moving = (on.batches or on.intake) and (left <= 0 or intake().move(left))
+if expired > 0 or on.releasing or releasing == false then part.finishing.finish_all() end
+local moving = (on.batches or on.intake) and (left <= 0 or part.intake.move(left))
 refill()
 publish_events()
 return {promoted, (left <= 0 or releasing or moving) and 1 or 0}

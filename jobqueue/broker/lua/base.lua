@@ -19,15 +19,9 @@ local FINAL = {completed = true, dead = true, cancelled = true}
 local function key(name) return prefix .. name end
 local function status_key(id) return prefix .. id .. ':status' end
 
--- A part whose functions are made when it is first asked for: making those of all parts takes longer
--- than a small script does.
-local function lazily(make)
-  local made
-  return function()
-    if not made then made = make() end
-    return made
-  end
-end
+-- The modules that this script includes, by name. Their functions are made when one of them is first
+-- asked for: making all takes longer than a small script does.
+local part = {}
 
 -- What is on in this queue, read once a call: what is off costs no command. `features` is there while
 -- any of the others is.

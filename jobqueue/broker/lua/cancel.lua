@@ -5,10 +5,10 @@ local control = ARGV[2]
 local reason = ARGV[3]
 retention = ARGV[4]
 
-local found = cancelling().read_for_cancel(job)
+local found = part.cancelling.read_for_cancel(job)
 allow_oom()
-local answer = cancelling().cancel_job(found, reason, control)
-finishing().finish_all()
+local answer = part.cancelling.cancel_job(found, reason, control)
+part.finishing.finish_all()
 make_runnable()
 publish_events()
 return answer

@@ -6,8 +6,8 @@
 -- The job as it is, nil where there is none: for the part of a script that only reads.
 local function read_for_cancel(id)
   if first_letter(id) == '' then return nil end
-  local job = job_of(id, unstarted().UNSTARTED)
-  if job.x.u then unique().foresee_end(job) end
+  local job = job_of(id, part.unstarted.UNSTARTED)
+  if job.x.u then part.unique.foresee_end(job) end
   return job
 end
 
@@ -21,6 +21,6 @@ local function cancel_job(job, reason, control)
     redis.call('PUBLISH', control, queue .. '-' .. job.id)
     return 'requested'
   end
-  unstarted().end_unstarted(job, 'cancelled', reason)
+  part.unstarted.end_unstarted(job, 'cancelled', reason)
   return 'cancelled'
 end

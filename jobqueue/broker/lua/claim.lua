@@ -44,7 +44,7 @@ local function room_of_queue()
   local room = slots
   if room == 0 or gate_opens() then return 0 end
   if on.cap then room = math.min(room, on.cap - redis.call('ZCARD', key('leases'))) end
-  if on.rate then room = rates().room(on.rate, key('starts'), room) end
+  if on.rate then room = part.rates.room(on.rate, key('starts'), room) end
   return room
 end
 
@@ -58,7 +58,7 @@ local function start(candidate)
     redis.call('HDEL', status_key(id), 'expires_at')
     redis.call('ZREM', key('expiring'), id)
   end
-  if job.holders and job.holders.first == id then unique().write_holders(job, '', '') end
+  if job.holders and job.holders.first == id then part.unique.write_holders(job, '', '') end
   add_job(id, candidate.spec, job, deliveries)
   taken[#taken + 1] = id
   event(id, 'active', worker)
@@ -79,22 +79,22 @@ end
 -- Counts what started against the limits of its group.
 local function spend_groups(started)
   for group, number in pairs(started) do
-    local rate = groups().limits_of(group).rate
-    groups().count('running', group, number)
-    if rate then rates().note(rate, groups().starts_key(group), number) end
-    if on.grouped then groups().place(group) end
+    local rate = part.groups.limits_of(group).rate
+    part.groups.count('running', group, number)
+    if rate then part.rates.note(rate, part.groups.starts_key(group), number) end
+    if on.grouped then part.groups.place(group) end
   end
   for _, turn in ipairs(turns) do
-    if turn.taken > 0 then groups().take_turn(turn.group, turn.score, turn.taken) end
-    groups().place(turn.group)
+    if turn.taken > 0 then part.groups.take_turn(turn.group, turn.score, turn.taken) end
+    part.groups.place(turn.group)
   end
 end
 
 -- Counts it against the rate of the queue.
 local function spend_rate()
   if not on.rate or #taken == 0 then return end
-  local opens = rates().note(on.rate, key('starts'), #taken)
-  if opens then rates().close_gate(opens - now) end
+  local opens = part.rates.note(on.rate, key('starts'), #taken)
+  if opens then part.rates.close_gate(opens - now) end
 end
 
 -- Starts what may, in order; the rest goes back. Answers how many went back.
@@ -102,7 +102,7 @@ local function start_all(candidates, room)
   local back, rooms, started = 0, {}, {}
   for _, candidate in ipairs(candidates) do
     local group = candidate.group
-    if group ~= '' and not rooms[group] then rooms[group] = groups().room(group, slots) end
+    if group ~= '' and not rooms[group] then rooms[group] = part.groups.room(group, slots) end
     if room > 0 and (group == '' or rooms[group] > 0) then
       room = room - 1
       start(candidate)
@@ -137,12 +137,12 @@ local function take()
   if #inbox > 0 then redis.call('DEL', inbox_key) end
   if #handoff > 0 then redis.call('DEL', key('handoff')) end
   pop_used()
-  for _, job in ipairs(expired) do unstarted().end_unstarted(job, 'cancelled', 'expired') end
+  for _, job in ipairs(expired) do part.unstarted.end_unstarted(job, 'cancelled', 'expired') end
   local back = start_all(candidates, room)
   write_leases()
-  if ends or expired[1] then finishing().finish_all() end
+  if ends or expired[1] then part.finishing.finish_all() end
   make_runnable(back)
-  if on.grouped then groups().close_ring() end
+  if on.grouped then part.groups.close_ring() end
   if gate_opens() then empty_handoff() else refill() end
 end
 
@@ -189,10 +189,10 @@ local promoted = 0
 if slots > 0 then
   local arriving = on.batches or on.intake
   ends = arriving or on.releasing
-  if arriving then intake().move(100) end
-  if on.releasing then dependencies().release(100) end
+  if arriving then part.intake.move(100) end
+  if on.releasing then part.dependencies.release(100) end
   promoted = promote(math.max(slots, 50))
-  if on.grouped then groups().reopen(100) end
+  if on.grouped then part.groups.reopen(100) end
   make_runnable()
 end
 take()

@@ -8,7 +8,7 @@ local reason = ARGV[3]
 retention = ARGV[4]
 
 local function forget_oldest()
-  return finishing().forget_finished(state, redis.call('ZRANGE', key(state), 0, limit - 1))
+  return part.finishing.forget_finished(state, redis.call('ZRANGE', key(state), 0, limit - 1))
 end
 
 -- The next queued jobs, with where their entries are: {ids, list}.
@@ -34,9 +34,9 @@ local function cancel_next()
   end
   local jobs, met = {}, {}
   for i = 1, #ids do
-    local job = first_letter(ids[i]) ~= '' and job_of(ids[i], unstarted().UNSTARTED)
+    local job = first_letter(ids[i]) ~= '' and job_of(ids[i], part.unstarted.UNSTARTED)
     if job and job.state == state and not met[ids[i]] then
-      if job.x.u then unique().foresee_end(job) end
+      if job.x.u then part.unique.foresee_end(job) end
       -- one that only waits for its unique key ends before the holder, who would let it start
       local follows = job.holders and job.holders.second == job.id
       table.insert(jobs, follows and 1 or #jobs + 1, job)
@@ -44,8 +44,8 @@ local function cancel_next()
     end
   end
   if target and #ids > 0 then redis.call('RPOP', target, #ids) end
-  for _, job in ipairs(jobs) do unstarted().end_unstarted(job, 'cancelled', reason) end
-  if group and on.grouped then groups().place(group) end
+  for _, job in ipairs(jobs) do part.unstarted.end_unstarted(job, 'cancelled', reason) end
+  if group and on.grouped then part.groups.place(group) end
   return #ids, #jobs
 end
 
@@ -57,9 +57,9 @@ if FINAL[state] then
 else
   found, number = cancel_next()
 end
-finishing().finish_all()
+part.finishing.finish_all()
 make_runnable()
-if on.grouped then groups().close_ring() end
+if on.grouped then part.groups.close_ring() end
 refill()
 publish_events()
 return found == 0 and -1 or number

@@ -4,7 +4,7 @@
 
 local function note_attempt(job, outcome, worker, failure)
   local started_at = redis.call('HGET', status_key(job.id), 'started_at')
-  timeline().note(job.id, outcome, started_at, now, worker, failure)
+  part.timeline.note(job.id, outcome, started_at, now, worker, failure)
 end
 
 local function clear_run(job)

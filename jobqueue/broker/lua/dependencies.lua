@@ -27,7 +27,7 @@ local function end_blocked(job, state, parent, parent_state)
   redis.call('HSET', status_key(job.id), 'state', state, 'finished_at', now, 'reason', 'parent_failed')
   redis.call('SET', prefix .. job.id .. ':error',
     string.format(FAILED_PARENT, parent_state, full_id(parent)))
-  finishing().finish(job, state)
+  part.finishing.finish(job, state)
   event(job.id, state)
 end
 
@@ -70,8 +70,8 @@ local function write_edges(id, edges)
     if is_local(parent) then
       redis.call('RPUSH', prefix .. parent .. ':dependents', id)
       redis.call('HSET', status_key(parent), 'dependents', 1)
-      finishing().awaited[parent] = true
-      if finishing().ended[parent] then -- since `edges_to` looked
+      part.finishing.awaited[parent] = true
+      if part.finishing.ended[parent] then -- since `edges_to` looked
         redis.call('LPUSH', key('releasing'), parent)
         turn_on('releasing')
       end
@@ -85,7 +85,7 @@ local function child_of(id)
   local job = job_of(id, CHILD)
   job.letter = first_letter(id)
   job.left = redis.call('HLEN', prefix .. id .. ':waits')
-  job.follows = job.x.u and unique().holders_of(job).second == id
+  job.follows = job.x.u and part.unique.holders_of(job).second == id
   return job
 end
 
@@ -108,7 +108,7 @@ local function tell(child, parent, policy, state, result)
   end
   if child.left == 0 and not child.follows then
     child.state = 'queued'
-    finishing().unblock(child)
+    part.finishing.unblock(child)
   end
 end
 

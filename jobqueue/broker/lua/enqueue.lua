@@ -5,7 +5,7 @@ retention = ARGV[1]
 local mode = ARGV[2]
 -- ARGV[3..]: id, spec, delay_ms, run_at_ms, extras
 
-local answers = intake().accept_all({unpack(ARGV, 3)}, mode)
+local answers = part.intake.accept_all({unpack(ARGV, 3)}, mode)
 if not on.version then raise_layout() end
 publish_events()
 return answers

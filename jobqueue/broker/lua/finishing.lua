@@ -34,11 +34,11 @@ local function finish(job, state)
   set[#set + 1] = x.r and now + x.r - keep[state].age_ms or stamp
   set[#set + 1] = job.id
   if x.u then
-    local follower = unique().give_up(job)
+    local follower = part.unique.give_up(job)
     if follower and follower.left == 0 then unblock(follower) end
   end
-  if x.k then unique().keep_key(job, state, keep[state].age_ms) end
-  if x.g then groups().count('open', x.g, -1) end
+  if x.k then part.unique.keep_key(job, state, keep[state].age_ms) end
+  if x.g then part.groups.count('open', x.g, -1) end
   if job.expires_at then redis.call('ZREM', key('expiring'), job.id) end
   ended[job.id] = true
   if job.dependents or awaited[job.id] then
@@ -101,6 +101,6 @@ local function finish_all()
   end
   if #archived > 0 then
     many('ZADD', key('archive'), archived)
-    archive().give_up(#archived)
+    part.archive.give_up(#archived)
   end
 end

@@ -19,16 +19,16 @@ retention = ARGV[12]
 local standing = redis.call('HMGET', standing_key(name), 'digest', 'last_job', 'fired')
 local due = redis.call('ZSCORE', due_key, name) -- there only where the schedule is active
 if standing[1] ~= digest or due ~= slot or tonumber(slot) > now then return 'changed' end
-local before = standing[2] and cancelling().read_for_cancel(standing[2])
+local before = standing[2] and part.cancelling.read_for_cancel(standing[2])
 local ended = not before or FINAL[before.state] or false
 local fires = job ~= '' and (ended or overlap ~= 'skip')
 
 -- first what may be refused, by a full Redis or by a slot that moves: then nothing has changed
-if fires then intake().accept_all({job, spec, '0', run_at, extras}, 'staged') end
+if fires then part.intake.accept_all({job, spec, '0', run_at, extras}, 'staged') end
 local cancelled
 if fires and not ended and overlap == 'replace' then
-  cancelled = cancelling().cancel_job(before, 'replaced', control)
-  finishing().finish_all()
+  cancelled = part.cancelling.cancel_job(before, 'replaced', control)
+  part.finishing.finish_all()
   make_runnable()
 end
 local fired = tonumber(standing[3] or 0) + (fires and 1 or 0)

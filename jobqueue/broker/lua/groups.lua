@@ -41,7 +41,7 @@ local function room(group, wanted)
     wanted = math.min(wanted, limits.cap - running)
     if wanted <= 0 then return 0, math.huge end
   end
-  if limits.rate then return rates().room(limits.rate, starts_key(group), wanted) end
+  if limits.rate then return part.rates.room(limits.rate, starts_key(group), wanted) end
   return wanted
 end
 

@@ -48,10 +48,10 @@ local function decide(jobs, existing, room, asking)
       local full = room and #coming >= room
         and '!full ' .. integer(on.size - room) .. ' ' .. on.size
       if entry.extras then
-        answer = admission().admit(entry, full)
+        answer = part.admission.admit(entry, full)
       else
         answer = full or entry.state
-        if asking then admission().new[jobs[i]] = {id = jobs[i], state = entry.state} end
+        if asking then part.admission.new[jobs[i]] = {id = jobs[i], state = entry.state} end
       end
       refused = refused or string.sub(answer, 1, 1) == '!'
       if answer == entry.state then coming[#coming + 1] = plain and i or entry end
@@ -67,7 +67,7 @@ local function write_extras(entry)
   raise_layout()
   if next(x) then
     status = {'x', cmsgpack.pack(x)}
-    if x.g then groups().count('open', x.g, 1) end
+    if x.g then part.groups.count('open', x.g, 1) end
   end
   local expires_in = entry.extras.expires_in
   if expires_in then
@@ -76,7 +76,7 @@ local function write_extras(entry)
     redis.call('ZADD', key('expiring'), now + expires_in, entry.id)
   end
   if #status > 0 then redis.call('HSET', status_key(entry.id), unpack(status)) end
-  if entry.edges then dependencies().write_edges(entry.id, entry.edges) end
+  if entry.edges then part.dependencies.write_edges(entry.id, entry.edges) end
 end
 
 -- Puts an entry where its state says.
@@ -93,7 +93,7 @@ local function write_place(entry, due)
     redis.call('HSET', status_key(id), 'state', 'blocked', 'run_at', integer(entry.at))
     redis.call('ZADD', key('blocked'), now, id)
   else
-    dependencies().end_blocked(entry, state, entry.edges.parent, entry.edges.parent_state)
+    part.dependencies.end_blocked(entry, state, entry.edges.parent, entry.edges.parent_state)
     return
   end
   event(id, state)
@@ -114,7 +114,7 @@ end
 local function write(jobs, coming, asking)
   write_specs(jobs, coming)
   if asking then
-    for _, action in ipairs(admission().changes) do action() end
+    for _, action in ipairs(part.admission.changes) do action() end
   end
   local due = {}
   for _, job in ipairs(coming) do
@@ -127,7 +127,7 @@ local function write(jobs, coming, asking)
     end
   end
   if #due > 0 then many('ZADD', key('scheduled'), due) end
-  if asking then finishing().finish_all() end
+  if asking then part.finishing.finish_all() end
   make_runnable()
 end
 
@@ -139,7 +139,7 @@ local function accept_all(jobs, mode)
     asking = asking or jobs[i + 4] ~= ''
     due_before = due_before or not is_plain(jobs, i) and first_due()
   end
-  if asking and mode == 'staged' then admission().bind() end
+  if asking and mode == 'staged' then part.admission.bind() end
   local room = on.size and mode ~= 'staged' and room_left()
   local coming, answers, refused = decide(jobs, existing, room, asking)
   if mode == 'check' or (mode == 'atomic' and refused) then return answers end

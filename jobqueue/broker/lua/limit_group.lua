@@ -3,7 +3,7 @@
 local group = ARGV[1]
 local limits = ARGV[2]
 
-local refusal = older().refuse_beside()
+local refusal = part.older.refuse_beside()
 if refusal then return refusal end
 allow_oom()
 raise_layout()
@@ -16,7 +16,7 @@ else
 end
 if on.grouped then
   empty_handoff()
-  groups().place(group)
+  part.groups.place(group)
 end
 refill()
 return 1

@@ -4,6 +4,6 @@ local limit = ARGV[1]
 retention = ARGV[2]
 
 allow_oom()
-local left = intake().move(tonumber(limit))
+local left = part.intake.move(tonumber(limit))
 publish_events()
 return left and 1 or 0

@@ -9,8 +9,8 @@ local function spend_attempt(job, failure)
 end
 
 local function snooze(job, verdict)
-  deliveries().note_attempt(job, verdict.outcome, verdict.worker)
-  deliveries().schedule(job, now + verdict.delay_ms, verdict.worker)
+  part.deliveries.note_attempt(job, verdict.outcome, verdict.worker)
+  part.deliveries.schedule(job, now + verdict.delay_ms, verdict.worker)
 end
 
 -- Nothing of the job's group starts for a while. Where it has none, its worker holds its pool
@@ -26,9 +26,9 @@ end
 -- The job starts again when the jobs it waits for have ended.
 local function wait_for_children(job, verdict)
   local edges = verdict.edges
-  deliveries().note_attempt(job, 'wait', verdict.worker)
-  deliveries().clear_run(job)
-  dependencies().write_edges(job.id, edges)
+  part.deliveries.note_attempt(job, 'wait', verdict.worker)
+  part.deliveries.clear_run(job)
+  part.dependencies.write_edges(job.id, edges)
   job.lane = redis.call('HGET', status_key(job.id), 'lane') or nil
   job.letter = first_letter(job.id)
   redis.call('HSET', status_key(job.id), 'state', 'blocked', 'run_at', 0)
@@ -36,17 +36,17 @@ local function wait_for_children(job, verdict)
   event(job.id, 'blocked', verdict.worker)
   local outcome = edges.outcome
   if outcome and outcome ~= 'go' then
-    dependencies().end_blocked(job, outcome, edges.parent, edges.parent_state)
+    part.dependencies.end_blocked(job, outcome, edges.parent, edges.parent_state)
   elseif #edges.pending == 0 then
-    finishing().unblock(job)
+    part.finishing.unblock(job)
   end
 end
 
 local OUTCOMES = {
   retry = function(job, verdict)
-    deliveries().note_attempt(job, 'retry', verdict.worker, verdict.message)
+    part.deliveries.note_attempt(job, 'retry', verdict.worker, verdict.message)
     spend_attempt(job, verdict.failure)
-    deliveries().schedule(job, now + verdict.delay_ms, verdict.worker, verdict.message)
+    part.deliveries.schedule(job, now + verdict.delay_ms, verdict.worker, verdict.message)
   end,
   snooze = snooze,
   rate_limited = function(job, verdict)
@@ -54,9 +54,9 @@ local OUTCOMES = {
     hold_back(job, tonumber(verdict.delay_ms))
   end,
   returned = function(job, verdict)
-    deliveries().note_attempt(job, 'returned', verdict.worker)
+    part.deliveries.note_attempt(job, 'returned', verdict.worker)
     redis.call('HDEL', status_key(job.id), 'deliveries', 'progress')
-    deliveries().requeue(job, redis.call('HGET', status_key(job.id), 'lane'), verdict.worker)
+    part.deliveries.requeue(job, redis.call('HGET', status_key(job.id), 'lane'), verdict.worker)
   end,
   wait = wait_for_children,
   dead = function(job, verdict)

@@ -4,7 +4,7 @@
 local paused = ARGV[1]
 
 if (paused == '1') == (on.paused and true or false) then return 0 end
-local refusal = paused == '1' and older().refuse_beside()
+local refusal = paused == '1' and part.older.refuse_beside()
 if refusal then return refusal end
 allow_oom()
 if paused == '1' then

@@ -5,6 +5,6 @@ local cursor = ARGV[1]
 
 allow_oom()
 local page = redis.call('ZSCAN', key('groups'), cursor, 'COUNT', 200)
-for i = 1, #page[2], 2 do groups().place(page[2][i]) end
+for i = 1, #page[2], 2 do part.groups.place(page[2][i]) end
 refill()
 return page[1]

@@ -4,7 +4,7 @@ local job = ARGV[1]
 local lane = ARGV[2]
 
 local letter = first_letter(job)
-local found = letter ~= '' and job_of(job, unstarted().UNSTARTED)
+local found = letter ~= '' and job_of(job, part.unstarted.UNSTARTED)
 if not found then return 'not_found' end
 if found.state == 'active' or FINAL[found.state] then return found.state end
 allow_oom()

@@ -2,11 +2,11 @@
 -- Lets a scheduled job start now. Answers queued, its other state, or not_found.
 local job = ARGV[1]
 
-local found = first_letter(job) ~= '' and job_of(job, unstarted().UNSTARTED)
+local found = first_letter(job) ~= '' and job_of(job, part.unstarted.UNSTARTED)
 if not found then return 'not_found' end
 if found.state ~= 'scheduled' then return found.state end
 allow_oom()
-unstarted().leave_place(found)
+part.unstarted.leave_place(found)
 redis.call('HSET', status_key(job), 'state', 'queued', 'run_at', now)
 ready(job, lane_of(found, first_letter(job)), false, found.x.g)
 make_runnable()

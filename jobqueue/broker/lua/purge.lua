@@ -8,4 +8,4 @@ for i = 2, #ARGV do
   if redis.call('ZSCORE', key(state), ARGV[i]) then found[#found + 1] = ARGV[i] end
 end
 allow_oom()
-return finishing().forget_finished(state, found)
+return part.finishing.forget_finished(state, found)

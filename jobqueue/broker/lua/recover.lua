@@ -30,7 +30,7 @@ local ids = redis.call('ZRANGE', key('leases'), '-inf', now, 'BYSCORE', 'LIMIT',
 local jobs = {}
 for i = 1, #ids do
   jobs[i] = job_of(ids[i], FIELDS)
-  if jobs[i].x.u then unique().foresee_end(jobs[i]) end
+  if jobs[i].x.u then part.unique.foresee_end(jobs[i]) end
 end
 redis.call('HSET', meta, 'reaped_at', now)
 redis.call('HDEL', meta, 'grace_until')
@@ -51,8 +51,8 @@ local function take_back(job)
     end_run(job, 'dead', job.worker, MESSAGE, 'reason', 'crashed')
     dead[#dead + 1] = job.id
   else
-    deliveries().note_attempt(job, 'crashed', job.worker)
-    deliveries().requeue(job, job.lane, job.worker)
+    part.deliveries.note_attempt(job, 'crashed', job.worker)
+    part.deliveries.requeue(job, job.lane, job.worker)
     back[#back + 1] = job.id
   end
 end
@@ -61,7 +61,7 @@ for _, job in ipairs(jobs) do
   if job.state == 'active' then take_back(job) else released[#released + 1] = job.id end
 end
 release_all()
-finishing().finish_all()
+part.finishing.finish_all()
 make_runnable()
 if #released > 0 then refill() end
 publish_events()

@@ -8,7 +8,7 @@ local ANSWERS = {}
 local function hold_again(job)
   if not job.x.u then return true end
   if job.holders.first ~= '' then return false end
-  unique().write_holders(job, job.id, '')
+  part.unique.write_holders(job, job.id, '')
   return true
 end
 
@@ -29,7 +29,7 @@ local function replay(job)
   if job.letter == '' then return 'not_found' end
   if job.state ~= 'dead' and job.state ~= 'cancelled' then return 'not_retryable' end
   if not hold_again(job) then return 'duplicate' end
-  timeline().note(job.id, job.state, job.started_at, job.finished_at, job.worker, last_words(job))
+  part.timeline.note(job.id, job.state, job.started_at, job.finished_at, job.worker, last_words(job))
   redis.call('ZREM', key(job.state), job.id)
   if on.archive then redis.call('ZREM', key('archive'), job.id) end
   redis.call('HDEL', status_key(job.id), 'attempt', 'deliveries', 'crashes', 'cancel', 'reason',
@@ -37,7 +37,7 @@ local function replay(job)
   redis.call('DEL', prefix .. job.id .. ':waits')
   redis.call('HSET', status_key(job.id), 'state', 'queued')
   if job.x.k then reopen_key(job) end
-  if job.x.g then groups().count('open', job.x.g, 1) end
+  if job.x.g then part.groups.count('open', job.x.g, 1) end
   ready(job.id, lane_of(job, job.letter), false, job.x.g)
   event(job.id, 'queued')
   return 'queued'
@@ -47,7 +47,7 @@ local jobs, met = {}, {}
 for i = 1, #ARGV do
   local job = job_of(ARGV[i], {'state', 'lane', 'x', 'started_at', 'finished_at', 'worker'})
   job.letter = first_letter(job.id)
-  if job.x.u then job.holders = unique().holders_of(job) end
+  if job.x.u then job.holders = part.unique.holders_of(job) end
   jobs[i] = job
 end
 allow_oom()

@@ -6,10 +6,10 @@ retention = ARGV[2]
 
 allow_oom()
 local removed = 0
-for state, most in pairs(finishing().keep) do
+for state, most in pairs(part.finishing.keep) do
   local old = redis.call('ZRANGE', key(state), '-inf', now - most.age_ms, 'BYSCORE', 'LIMIT', 0,
     limit - removed)
-  removed = removed + finishing().forget_finished(state, old)
-  removed = removed + finishing().trim(state, most.count, limit - removed)
+  removed = removed + part.finishing.forget_finished(state, old)
+  removed = removed + part.finishing.trim(state, most.count, limit - removed)
 end
 return removed

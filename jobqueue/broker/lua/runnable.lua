@@ -22,7 +22,7 @@ end
 
 local function hand_over(group)
   for i = 1, 4 do
-    local lane = on.starvation and ages().lane_in_turn(group, i) or lane_key(group, LANES[i])
+    local lane = on.starvation and part.ages.lane_in_turn(group, i) or lane_key(group, LANES[i])
     local id = redis.call('LMOVE', lane, key('handoff'), 'RIGHT', 'LEFT')
     if id then return id end
   end
@@ -38,8 +38,8 @@ local function refill()
     local head = redis.call('ZRANGE', key('ring'), 0, 0, 'WITHSCORES')
     if not head[1] then return end
     local id = hand_over(head[1])
-    if id then groups().take_turn(head[1], head[2], 1) end
-    groups().place(head[1])
+    if id then part.groups.take_turn(head[1], head[2], 1) end
+    part.groups.place(head[1])
     if id then return end
   end
 end
@@ -56,7 +56,7 @@ local function make_runnable(counted)
     ready_groups[''] = true
   end
   if on.grouped then
-    for group in pairs(ready_groups) do groups().place(group) end
+    for group in pairs(ready_groups) do part.groups.place(group) end
   end
   refill()
   ready_tail, ready_head, ready_count = {}, {}, 0

@@ -10,7 +10,7 @@ local function choose_from(group, wanted, ahead, chosen)
       local own = peek(stream, ahead)
       if on.starvation and i < 4 then
         lower = stream_of(group, LANES[i + 1])
-        if ages().overtakes(peek(lower, ahead), own) then stream, own = lower, true end
+        if part.ages.overtakes(peek(lower, ahead), own) then stream, own = lower, true end
       end
       if not own then break end
       chosen[#chosen + 1] = take_next(stream)
@@ -26,7 +26,7 @@ local turns = {} -- groups that were looked at: {group, score, taken}
 local function choose_in_turn(wanted, chosen)
   local ring = redis.call('ZRANGE', key('ring'), 0, wanted - 1, 'WITHSCORES')
   for i = 1, #ring, 2 do
-    local room = groups().room(ring[i], wanted)
+    local room = part.groups.room(ring[i], wanted)
     turns[#turns + 1] = {group = ring[i], score = tonumber(ring[i + 1]), taken = 0, room = room}
   end
   local ahead = math.ceil(wanted / math.max(#turns, 1))
@@ -34,7 +34,7 @@ local function choose_in_turn(wanted, chosen)
   while progress and wanted > 0 do
     progress = false
     for _, turn in ipairs(turns) do
-      local share = math.min(groups().limits_of(turn.group).weight, turn.room, wanted)
+      local share = math.min(part.groups.limits_of(turn.group).weight, turn.room, wanted)
       if share > 0 then
         local taken = choose_from(turn.group, share, ahead, chosen)
         turn.taken, wanted = turn.taken + taken, wanted - taken

@@ -5,7 +5,7 @@ local limit = ARGV[1]
 
 local STEP = 1000
 
-local refusal = older().refuse_beside()
+local refusal = part.older.refuse_beside()
 if refusal then return refusal end
 allow_oom()
 raise_layout()
@@ -16,4 +16,4 @@ if limit == '' then
   return 0
 end
 turn_on('archive', limit)
-return archive().give_up(STEP) == STEP and 1 or 0
+return part.archive.give_up(STEP) == STEP and 1 or 0

@@ -11,7 +11,7 @@ local definition = ARGV[6]
 local digest = ARGV[7]
 -- ARGV[8..]: field, value
 
-local refusal = older().refuse_beside()
+local refusal = part.older.refuse_beside()
 if refusal then return refusal end
 if stamp_of(name) ~= expected then return 0 end
 if definition == '' then allow_oom() end

@@ -12,7 +12,7 @@ local RELEASED = 100 -- dependents that hear of their parents in the same call
 local function verdict_at(i)
   return {worker = worker, outcome = ARGV[i + 2], delay_ms = ARGV[i + 3], failure = ARGV[i + 5],
     message = ARGV[i + 6], reason = ARGV[i + 7],
-    edges = ARGV[i + 2] == 'wait' and dependencies().edges_to(cmsgpack.unpack(ARGV[i + 4]), {})}
+    edges = ARGV[i + 2] == 'wait' and part.dependencies.edges_to(cmsgpack.unpack(ARGV[i + 4]), {})}
 end
 
 local function complete(job, result)
@@ -42,7 +42,7 @@ for i = 3, #ARGV, 8 do
     local job = {id = id, cancel = cancel, x = x and cmsgpack.unpack(x) or NO_X,
       dependents = dependents}
     jobs[index] = job
-    if job.x.u then unique().foresee_end(job) end
+    if job.x.u then part.unique.foresee_end(job) end
     if ARGV[i + 2] ~= 'completed' then
       verdicts[index] = verdict_at(i)
       due_before = due_before or ARGV[i + 3] ~= '0' and first_due()
@@ -55,15 +55,15 @@ for i = 3, #ARGV, 8 do
   local index = (i + 5) / 8
   local job, verdict = jobs[index], verdicts[index]
   if verdict then
-    answers[index] = outcomes().apply(job, verdict)
+    answers[index] = part.outcomes.apply(job, verdict)
   elseif job then
     answers[index] = complete(job, ARGV[i + 4])
   end
 end
 if next(settled) then
   release_all()
-  if on.releasing then dependencies().release(RELEASED) end
-  finishing().finish_all()
+  if on.releasing then part.dependencies.release(RELEASED) end
+  part.finishing.finish_all()
   make_runnable()
   if on.cap or on.grouped then refill() end
   if due_before then wake_for_first(due_before) end

@@ -23,7 +23,7 @@ local function candidate_of(id, spec, stream)
     expired[#expired + 1] = job
     return nil
   end
-  if job.x.m == 'debounce' then job.holders = unique().holders_of(job) end
+  if job.x.m == 'debounce' then job.holders = part.unique.holders_of(job) end
   return {id = id, spec = spec, job = job, lane = lane, group = group}
 end
 

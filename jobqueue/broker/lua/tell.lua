@@ -6,12 +6,12 @@ local state = ARGV[3]
 local result = ARGV[4]
 retention = ARGV[5]
 
-local child = dependencies().child_of(job)
+local child = part.dependencies.child_of(job)
 local policy = redis.call('HGET', prefix .. job .. ':waits', peer)
-if child.x.u then unique().foresee_end(child) end
+if child.x.u then part.unique.foresee_end(child) end
 allow_oom()
-if child.letter ~= '' then dependencies().tell(child, peer, policy, state, result) end
-finishing().finish_all()
+if child.letter ~= '' then part.dependencies.tell(child, peer, policy, state, result) end
+part.finishing.finish_all()
 make_runnable()
 publish_events()
 return child.state

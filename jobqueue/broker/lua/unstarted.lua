@@ -18,6 +18,6 @@ end
 local function end_unstarted(job, state, reason)
   leave_place(job)
   redis.call('HSET', status_key(job.id), 'state', state, 'finished_at', now, 'reason', reason)
-  finishing().finish(job, state)
+  part.finishing.finish(job, state)
   event(job.id, state)
 end

@@ -8,7 +8,7 @@ local function release(job)
   released[#released + 1] = job.id
   local group = job.x.g
   if not group then return end
-  groups().count('running', group, -1)
+  part.groups.count('running', group, -1)
   released_groups[group] = true
 end
 
@@ -16,7 +16,7 @@ end
 local function end_run(job, state, worker, failure, ...)
   redis.call('HSET', status_key(job.id), 'state', state, 'finished_at', stamp, ...)
   release(job)
-  finishing().finish(job, state)
+  part.finishing.finish(job, state)
   event(job.id, state, worker, failure)
 end
 
@@ -25,7 +25,7 @@ local function release_all()
   if #released == 0 then return end
   many('ZREM', key('leases'), released)
   if not on.grouped then return end
-  for group in pairs(released_groups) do groups().place(group) end
+  for group in pairs(released_groups) do part.groups.place(group) end
 end
 
 -- Why somebody cancelled a running job; the programs of layout 1 note only that.

@@ -7,18 +7,18 @@ local peer = ARGV[2]
 
 local YOUNG_MS = 60000 -- far longer than a call takes from its first queue to its last
 
-local refusal = older().refuse_beside()
+local refusal = part.older.refuse_beside()
 if refusal then return refusal end
 local known = first_letter(job) ~= ''
 local parent = job_of(job, {'state', 'result'})
 local state = known and parent.state or 'gone'
-local result = dependencies().result_of(job, parent)
+local result = part.dependencies.result_of(job, parent)
 local list = prefix .. job .. ':dependents'
-if not known and now - ages().since(job) < YOUNG_MS then return 'coming' end
+if not known and now - part.ages.since(job) < YOUNG_MS then return 'coming' end
 local listed = redis.call('LPOS', list, peer)
 allow_oom()
 if not known or FINAL[state] then
-  send(peer, {op = 'tell', peer = dependencies().full_id(job), state = state, result = result})
+  send(peer, {op = 'tell', peer = part.dependencies.full_id(job), state = state, result = result})
 elseif not listed then
   raise_layout()
   redis.call('RPUSH', list, peer)
