@@ -138,6 +138,16 @@ class Consumer:
         claims.nonce = None
         return self._read_claim(nonce, reply)
 
+    @property
+    def unanswered(self) -> int | None:
+        """A strand whose last claim may have taken jobs that nobody knows of; None: no strand."""
+        owing = (
+            number
+            for number, claims in enumerate(self._strands)
+            if claims.nonce is not None or claims.unread is not None
+        )
+        return next(owing, None)
+
     async def settle(self, verdicts: Sequence[Verdict]) -> list[Settled]:
         """End deliveries; the answers are in the order of the verdicts."""
         answers: list[Settled] = []

@@ -16,7 +16,7 @@ from jobqueue.broker.consumer import STRANDS, Claim, Consumer
 from jobqueue.errors import SchemaMismatch, Unavailable
 from jobqueue.model import Settled, Verdict
 from jobqueue.outage import Outage
-from jobqueue.worker.attempt import Attempt
+from jobqueue.worker.attempt import NEVER, Attempt
 from jobqueue.worker.pool import Pool
 from jobqueue.worker.reporter import Reporter
 from jobqueue.worker.waiter import BLOCK, SPREAD, Waiter
@@ -44,6 +44,7 @@ class _Call:
     Attributes:
         strand: which of the consumer's claims it makes.
         slots: those that its claim may fill.
+        since: when it left, in `time.monotonic()`; never, while it pauses in an outage.
     """
 
     __slots__ = ("must", "sent", "since", "slots", "strand")
@@ -140,7 +141,8 @@ class Fetcher:
     def _has_business(self) -> bool:
         if self._calls:
             return len(self._calls) < STRANDS and len(self._pool.outbox) >= self._share
-        return bool(self._pool.outbox) or self._must or (self._ask and self._free > 0)
+        owed = self._must or self._consumer.unanswered is not None
+        return bool(self._pool.outbox) or owed or (self._ask and self._free > 0)
 
     @property
     def _free(self) -> int:
@@ -157,10 +159,13 @@ class Fetcher:
         return half if half >= MIN_SHARE else self._pool.slots
 
     async def _start_exchange(self, tasks: asyncio.TaskGroup) -> None:
-        strand = next(number for number in range(STRANDS) if number not in self._calls)
+        owing = None if self._calls else self._consumer.unanswered
+        free_strands = (number for number in range(STRANDS) if number not in self._calls)
+        strand = next(free_strands) if owing is None else owing
         share = self._share
         sent = self._pool.outbox.take(share)
-        call = _Call(strand, sent, min(self._free, share), must=self._must)
+        must = self._must or owing is not None
+        call = _Call(strand, sent, min(self._free, share), must=must)
         self._must, self._ask = False, False  # a wait may return meanwhile
         self._calls[strand] = call
         if sent:
@@ -177,6 +182,7 @@ class Fetcher:
         except Unavailable as error:
             pool.outbox.put_back(call.sent)
             self._must = True
+            call.since = NEVER
             await self._outage.pause(error)
         except SchemaMismatch as error:
             pool.outbox.put_back(call.sent)

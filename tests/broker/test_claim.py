@@ -6,6 +6,7 @@ import time
 import pytest
 
 from jobqueue.broker.broker import Broker, Consumer
+from jobqueue.broker.consumer import STRANDS
 from jobqueue.model import Outcome, Settled
 from jobqueue.state import State
 from jobqueue.submission import Priority
@@ -90,6 +91,22 @@ async def test_a_claim_whose_answer_was_lost_is_answered_again(
         answers.append([(job.id, job.token) for job in await claim(consumer, 2)])
     assert answers[0] == answers[1] == answers[2]
     assert await counts(broker) == {State.QUEUED: 1, State.ACTIVE: 2}
+
+
+async def test_two_claims_under_way_are_answered_again_each(
+    broker: Broker, consumer: Consumer
+) -> None:
+    """Under load a worker has two claims under way; both answers may be lost."""
+    await enqueue(broker, 4)
+    first = [(await consumer.claim(2, strand=strand)).jobs for strand in range(STRANDS)]
+    for strand, jobs in enumerate(first):
+        consumer._strands[strand].nonce = jobs[0].token
+    assert consumer.unanswered == 0
+    for strand, jobs in enumerate(first):
+        again = (await consumer.claim(2, strand=strand)).jobs
+        assert [job.id for job in again] == [job.id for job in jobs]
+    assert consumer.unanswered is None
+    assert await counts(broker) == {State.ACTIVE: 4}
 
 
 async def test_every_claim_has_a_token_of_its_own(broker: Broker, consumer: Consumer) -> None:

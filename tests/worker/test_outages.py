@@ -9,6 +9,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
+import pytest
 import redis
 
 from jobqueue.context import JobContext
@@ -23,19 +24,23 @@ from .harness import QUEUE, Harness, open_broker
 from .stages import Crowd
 
 
-async def test_cut_connections_lose_nothing(harness: Harness) -> None:
-    """While all connections are cut again and again every job still runs once."""
+@pytest.mark.parametrize(("slots", "count"), [(3, 500), (64, 10_000)])
+async def test_cut_connections_lose_nothing(harness: Harness, slots: int, count: int) -> None:
+    """While all connections are cut again and again every job still runs once.
+
+    With many slots two calls are cut at the same time.
+    """
     crowd = Crowd()
     harness.define("crowd", crowd.handle)
-    jobs = [NewJob(new_job_id(QUEUE), "crowd", b"%d" % number) for number in range(500)]
+    jobs = [NewJob(new_job_id(QUEUE), "crowd", b"%d" % number) for number in range(count)]
     await harness.broker.enqueue_many(jobs)
     with redis.Redis.from_url(harness.url) as client:
-        async with harness.worker(slots=3):
+        async with harness.worker(slots=slots):
             for part in range(1, 21):
-                await eventually(lambda part=part: len(crowd.seen) >= 20 * part)  # type: ignore[misc]  # bound now
+                await eventually(lambda part=part: len(crowd.seen) >= count * part / 25)  # type: ignore[misc]  # bound now
                 client.client_kill_filter(_type="normal", skipme=True)
-            await eventually(lambda: _completed(harness, 500))
-    assert sorted(crowd.seen) == list(range(500))
+            await eventually(lambda: _completed(harness, count))
+    assert sorted(crowd.seen) == list(range(count))
 
 
 async def test_cut_connections_lose_no_line_of_a_log(harness: Harness) -> None:
