@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from contextlib import suppress
 
 from jobqueue.broker.broker import Broker, Consumer, Lease
+from jobqueue.broker.consumer import MAX_CLAIM
 from jobqueue.model import ClaimedJob, Failure, Outcome, Progress, Verdict, WorkerInfo
 from jobqueue.state import State
 from tests.benchmarks._jobs import QUEUE, new_jobs
@@ -18,7 +19,7 @@ REAPER_LEASE = 0.01
 STAGED = 2_000
 """Jobs of a submit that is staged and moved in bounded steps."""
 
-CLAIMS = (1, 100, 500)
+CLAIMS = (1, 100, MAX_CLAIM)
 PAGES = 10
 """Pages that are listed of each state in one turn; the next turn goes on behind them."""
 

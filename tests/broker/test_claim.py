@@ -101,11 +101,13 @@ async def test_two_claims_under_way_are_answered_again_each(
     first = [(await consumer.claim(2, strand=strand)).jobs for strand in range(STRANDS)]
     for strand, jobs in enumerate(first):
         consumer._strands[strand].nonce = jobs[0].token
-    assert consumer.unanswered == 0
+    owing = consumer.unanswered
+    assert owing == 0
     for strand, jobs in enumerate(first):
         again = (await consumer.claim(2, strand=strand)).jobs
         assert [job.id for job in again] == [job.id for job in jobs]
-    assert consumer.unanswered is None
+    owing = consumer.unanswered
+    assert owing is None
     assert await counts(broker) == {State.ACTIVE: 4}
 
 
