@@ -14,6 +14,8 @@ _ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 _VALUES = {character: value for value, character in enumerate(_ALPHABET)}
 _PAIRS = [high + low for high in _ALPHABET for low in _ALPHABET]
 
+_LAST_TAIL = (1 << 20) - 1
+
 ULID_LENGTH = 26
 _JOB_ID = re.compile(rf"([a-z0-9][a-z0-9-]{{0,62}})-([0-7][{_ALPHABET}]{{25}})")
 
@@ -23,18 +25,27 @@ class _UlidFactory:
 
     def __init__(self) -> None:
         self._milliseconds = 0
-        self._prefix = ""
         self._random = 0
+        self._head = ""
+        self._tail = 0
 
     def __call__(self) -> str:
         milliseconds = time.time_ns() // 1_000_000
         if milliseconds > self._milliseconds:
             self._milliseconds = milliseconds
-            self._prefix = _base32(milliseconds, 5)
             # the top bit stays free, so that counting up cannot overflow
-            self._random = int.from_bytes(os.urandom(10)) >> 1
-        self._random += 1
-        return self._prefix + _base32(self._random, 8)
+            self._set_random(int.from_bytes(os.urandom(10)) >> 1)
+        elif self._tail == _LAST_TAIL:
+            self._set_random(self._random + 1)
+        else:
+            self._tail += 1
+        return self._head + _PAIRS[self._tail >> 10] + _PAIRS[self._tail & 1023]
+
+    def _set_random(self, number: int) -> None:
+        """Go on with `number`, as text but for its last four characters, which are counted up."""
+        self._random = number | _LAST_TAIL
+        self._head = _base32(self._milliseconds, 5) + _base32(number >> 20, 6)
+        self._tail = number & _LAST_TAIL
 
 
 def _base32(number: int, pairs: int) -> str:

@@ -24,8 +24,9 @@ def plain_fields(fields: Mapping[str, Any]) -> dict[str, Any]:
         values["backoff"] = msgspec.structs.asdict(backoff)
     if isinstance(unique := values.get("unique"), Unique):
         values["unique"] = msgspec.structs.asdict(unique)
-    values["depends_on"] = [
-        msgspec.structs.asdict(parent) if isinstance(parent, Parent) else parent
-        for parent in values.get("depends_on", ())
-    ]
+    if "depends_on" in values:
+        values["depends_on"] = [
+            msgspec.structs.asdict(parent) if isinstance(parent, Parent) else parent
+            for parent in values["depends_on"]
+        ]
     return values

@@ -55,9 +55,7 @@ class Flows:
         jobs = await self._prepare(flow)
         stored = await self._contents.keep_payloads([*jobs.values()])
         accepted = await self._insist(stored, durability)
-        for job in stored:
-            if not accepted[job.id].stands_for:
-                self._submitter.count(job)
+        self._submitter.count(job for job in stored if not accepted[job.id].stands_for)
         return {name: accepted[job.id] for name, job in jobs.items()}
 
     async def _prepare(self, flow: FlowRequest) -> dict[str, NewJob]:

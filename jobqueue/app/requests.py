@@ -103,6 +103,8 @@ class JobRequest(JobFields, frozen=True, forbid_unknown_fields=True, kw_only=Tru
 
     def parents(self) -> tuple[Parent, ...]:
         """The jobs to wait for."""
+        if not self.depends_on:
+            return ()
         return tuple(
             Parent(each) if isinstance(each, str) else Parent(each.id, each.on_failure)
             for each in self.depends_on

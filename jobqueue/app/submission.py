@@ -1,7 +1,8 @@
 """From a request to a job in its queue: everything that is checked before a job is accepted."""
 
 import asyncio
-from collections.abc import Iterator, Sequence
+from collections import Counter as Tally
+from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -90,7 +91,7 @@ class Submitter:
             # retention may have removed what is left of it
             found = await self._broker.get(accepted.id) or _as_job(job, accepted)
             return Submitted(found, accepted.stands_for)
-        self.count(job)
+        self.count([job])
         return Submitted(_as_job(job, accepted))
 
     async def submit_many(
@@ -122,9 +123,8 @@ class Submitter:
             jobs = [msgspec.structs.replace(job, digest="same") for job in jobs]
         jobs = await self._contents.keep_payloads(jobs)
         accepted = await self._broker.enqueue_many(jobs, durability=durability)
-        for job, answer in zip(jobs, accepted, strict=True):
-            if not answer.stands_for:
-                self.count(job)
+        answered = zip(jobs, accepted, strict=True)
+        self.count(job for job, answer in answered if not answer.stands_for)
         return accepted
 
     async def prepare(self, request: JobRequest, payload_path: str) -> NewJob:
@@ -186,14 +186,16 @@ class Submitter:
         )
         return DEFAULT_OPTIONS if options == DEFAULT_OPTIONS else options
 
-    def count(self, job: NewJob) -> None:
-        """It is accepted: count it in the metrics."""
-        label = queue_label(_queue_of(job))
-        counter = self._counters.get((label, job.type))
-        if counter is None:
-            counter = JOBS_ENQUEUED.labels(label, job.type)
-            self._counters[label, job.type] = counter
-        counter.inc()
+    def count(self, jobs: Iterable[NewJob]) -> None:
+        """They are accepted: count them in the metrics."""
+        numbers = Tally((_queue_of(job), job.type) for job in jobs)
+        for (queue, job_type), number in numbers.items():
+            label = queue_label(queue)
+            counter = self._counters.get((label, job_type))
+            if counter is None:
+                counter = JOBS_ENQUEUED.labels(label, job_type)
+                self._counters[label, job_type] = counter
+            counter.inc(number)
 
 
 def _queue_of(job: NewJob) -> str:
@@ -203,15 +205,14 @@ def _queue_of(job: NewJob) -> str:
 def _check(request: JobRequest, job_type: JobType, payload: bytes, payload_path: str) -> None:
     """Raises InvalidRequest with all that is wrong, of the kind that the type's parser chose."""
     errors = list(_wrong_options(request))
-    wrong = InvalidRequest("the job has wrong fields")
     try:
         job_type.parse(payload)
     except InvalidRequest as error:
-        wrong = error
         found = error.errors or (FieldError("", str(error)),)
         errors += [FieldError(payload_path + at.path, at.message) for at in found]
+        raise type(error)(str(error), tuple(errors)) from None
     if errors:
-        raise type(wrong)(str(wrong), tuple(errors))
+        raise InvalidRequest("the job has wrong fields", tuple(errors))
 
 
 def _wrong_options(request: JobRequest) -> Iterator[FieldError]:
