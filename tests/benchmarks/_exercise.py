@@ -69,7 +69,7 @@ class Exercise:
                 await self._operate()
                 await self._broker.reap(QUEUE, lease=REAPER_LEASE)
         finally:
-            self._renewer.close()
+            await asyncio.to_thread(self._renewer.close)
 
     async def _submit(self) -> None:
         await self._broker.enqueue(new_jobs(1)[0])
