@@ -22,14 +22,15 @@ from jobqueue.broker.commands import Commands
 from jobqueue.broker.keys import Keys
 from jobqueue.broker.resend import resend
 from jobqueue.broker.scripts import Argument, ScriptCall
+from jobqueue.errors import JobqueueError, RedisUnavailable
 from jobqueue.job_log import MAX_LOG_LINES, NewLines
 from jobqueue.model import ClaimedJob, Progress, Settled, Verdict, WorkerInfo
 from jobqueue.settings import RetentionSettings
 
-MAX_CLAIM = 200
+MAX_CLAIM = 128
 """Most jobs of one claim: about 2 ms of Redis, in which nobody else is served."""
 
-MAX_SETTLE = 200
+MAX_SETTLE = 128
 """Most verdicts of one settle: about 2 ms of Redis."""
 
 STRANDS = 2
@@ -134,7 +135,13 @@ class Consumer:
             return unread
         nonce = claims.nonce = claims.nonce or f"{secrets.token_hex(16)[:-1]}{strand}"
         call = self._claim_call(nonce, slots)
-        reply = await resend(lambda: self._commands.call(call))
+        try:
+            reply = await resend(lambda: self._commands.call(call))
+        except RedisUnavailable:
+            raise  # it may have taken jobs
+        except JobqueueError:
+            claims.nonce = None
+            raise
         claims.nonce = None
         return self._read_claim(nonce, reply)
 

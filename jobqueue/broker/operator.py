@@ -20,7 +20,7 @@ from jobqueue.settings import RetentionSettings
 from jobqueue.state import State
 from jobqueue.submission import Priority
 
-STEP = 250
+STEP = 128
 """Jobs of one step of an operation on many: about 2 ms of Redis, in which nobody else is served."""
 
 

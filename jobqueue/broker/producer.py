@@ -22,10 +22,16 @@ from jobqueue.errors import RedisUnavailable
 from jobqueue.ids import created_at_ms, new_ulid, split_job_id
 from jobqueue.settings import RetentionSettings
 from jobqueue.state import State
-from jobqueue.submission import Accepted, NewJob, Refusal
+from jobqueue.submission import DEFAULT_OPTIONS, Accepted, NewJob, Refusal
 
 SCRIPT_JOBS = 500
 """Most jobs of one script call: about 2 ms of Redis, in which nobody else is served."""
+
+COST = 3
+"""What a job costs that is delayed, or asks for more than a place in its lane; a plain one costs 1."""
+
+MOVED_JOBS = 150
+"""Jobs of a staged batch that one call moves on, for the same reason: they may be costly ones."""
 
 SCRIPT_BYTES = 4 * 1024 * 1024
 """Most payload of one script call with more than one job, for the same reason."""
@@ -108,8 +114,8 @@ class Producer:
 
     def _send_soon(self, queue: str) -> None:
         waiting = self._waiting.pop(queue)
-        for first in range(0, len(waiting), SCRIPT_JOBS):
-            task = asyncio.create_task(self._send(queue, waiting[first : first + SCRIPT_JOBS]))
+        for first in range(0, len(waiting), MOVED_JOBS):
+            task = asyncio.create_task(self._send(queue, waiting[first : first + MOVED_JOBS]))
             self._sending.add(task)
             task.add_done_callback(self._sending.discard)
 
@@ -183,7 +189,7 @@ class Producer:
             raise refusals.full(queue, *accepted)
         if not accepted:
             raise RedisUnavailable("Redis lost the staged jobs before they were accepted")
-        move = scripts.move_intake(meta, min(map(len, parts)), self._retention)
+        move = scripts.move_intake(meta, MOVED_JOBS, self._retention)
         while await self._insist(move):
             pass
         notes = await self._notes(queue, batch)
@@ -218,13 +224,20 @@ class Producer:
 
 def _parts(jobs: Sequence[NewJob]) -> Iterator[Sequence[NewJob]]:
     """`jobs` in slices that one script call may take."""
-    first, size = 0, 0
+    first, size, cost = 0, 0, 0
     for index, job in enumerate(jobs):
         size += len(job.payload)
-        if index > first and (index - first == SCRIPT_JOBS or size > SCRIPT_BYTES):
+        cost += _cost(job)
+        if index > first and (cost > SCRIPT_JOBS or size > SCRIPT_BYTES):
             yield jobs[first:index]
-            first, size = index, len(job.payload)
+            first, size, cost = index, len(job.payload), _cost(job)
     yield jobs[first:]
+
+
+def _cost(job: NewJob) -> int:
+    """How many plain jobs it costs as much as."""
+    plain = not (job.delay_ms or job.run_at_ms or job.group) and job.options is DEFAULT_OPTIONS
+    return 1 if plain else COST
 
 
 def queue_of(job: NewJob) -> str:

@@ -11,7 +11,7 @@ from jobqueue.broker.keys import Keys
 from jobqueue.broker.outbox import Outbox
 from jobqueue.settings import RetentionSettings
 
-STEP = 250
+STEP = 128
 """Jobs of one step of a pass: about 2 ms of Redis, in which nobody else is served."""
 
 MAX_CRASHES = 3
