@@ -28,7 +28,7 @@ SCRIPT_JOBS = 500
 """Most jobs of one script call: about 2 ms of Redis, in which nobody else is served."""
 
 COST = 3
-"""What a job costs that is delayed or asks for more than a place in its lane; a plain one costs 1."""
+"""Cost of a job that is delayed or asks for more than a place in its lane; a plain one costs 1."""
 
 MOVED_JOBS = 150
 """Jobs of a staged batch that one call moves on, for the same reason: they may be costly ones."""
