@@ -7,6 +7,7 @@ from jobqueue.app.contents import Contents
 from jobqueue.app.family import Family
 from jobqueue.broker.consumer import Consumer
 from jobqueue.errors import SchemaMismatch
+from jobqueue.limits import Rate
 from jobqueue.registry import Registry
 from jobqueue.settings import LimitSettings
 from jobqueue.worker.attempt import Attempt
@@ -14,7 +15,6 @@ from jobqueue.worker.deadlines import Deadlines
 from jobqueue.worker.fetcher import Fetcher
 from jobqueue.worker.gate import Gate
 from jobqueue.worker.pool import Pool
-from jobqueue.worker.rate import Rate
 from jobqueue.worker.reporter import Reporter
 from jobqueue.worker.throttle import Throttle
 

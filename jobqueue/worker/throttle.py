@@ -9,7 +9,8 @@ import sys
 from collections.abc import Callable
 from time import monotonic
 
-from jobqueue.worker.rate import Rate, SlidingWindow
+from jobqueue.limits import Rate
+from jobqueue.worker.rate import SlidingWindow
 
 UNLIMITED = sys.maxsize
 

@@ -30,7 +30,7 @@ from jobqueue.worker.keeper import Keeper
 from jobqueue.worker.line import Line
 from jobqueue.worker.presence import Presence, new_worker_id
 from jobqueue.worker.pulse import pulse
-from jobqueue.worker.rate import Rate
+from jobqueue.worker.rate import parse_rate
 
 STOP_GRACE = 2.0
 """Seconds that handlers get to clean up after the drain has run out."""
@@ -81,7 +81,7 @@ class Worker:
         self._broker = broker
         self._registry = registry
         self._drain_time = settings.drain
-        self._rates = {queue: Rate.parse(text) for queue, text in settings.rates.items()}
+        self._rates = {queue: parse_rate(text) for queue, text in settings.rates.items()}
         self._limits = limits
         self._contents = contents
         self._family = Jobs(broker, registry, limits, contents).family

@@ -2,7 +2,7 @@
 
 from time import monotonic
 
-from jobqueue.worker.rate import Rate
+from jobqueue.limits import Rate
 from jobqueue.worker.throttle import UNLIMITED, Throttle
 from tests.support.wait import eventually
 

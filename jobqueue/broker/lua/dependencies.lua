@@ -1,5 +1,5 @@
 --!include outbox finishing unique
---!module edges_to write_edges end_blocked child_of tell release result_of is_local full_id
+--!module edges_to write_edges end_blocked child_of tell release result_of full_id
 -- Jobs that wait for others. A blocked child has `<id>:waits` (parent -> policy) and gets what its
 -- parents made in `<id>:inputs` (parent -> state and result); an open parent has `<id>:dependents`.
 -- A job of another queue is written with its full id, and hears by way of the outbox.
