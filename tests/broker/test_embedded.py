@@ -19,7 +19,7 @@ from redis.backoff import NoBackoff
 from redis.retry import Retry
 
 from jobqueue.broker.embedded import EmbeddedRedis
-from jobqueue.broker.server_process import find_redis_server
+from jobqueue.broker.server_process import MALLOC, find_redis_server
 from jobqueue.errors import ServerUnreachable, SettingsError
 from tests.support.process import wait_until
 
@@ -139,6 +139,19 @@ async def test_close_leaves_no_process(data_dir: Path) -> None:
     with client(url) as redis:
         assert redis.get("kept") == b"yes"
     await second.close()
+
+
+async def test_memory_is_tuned_unless_the_user_has_done_so(
+    data_dir: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The server has our tunables of the C library, or those of the environment."""
+    for chosen in (MALLOC, "glibc.malloc.tcache_count=1"):
+        embedded = EmbeddedRedis(data_dir)
+        pid = server_pid(await embedded.start())
+        variables = Path(f"/proc/{pid}/environ").read_bytes().decode().split("\0")
+        assert f"GLIBC_TUNABLES={chosen}" in variables
+        await embedded.close()
+        monkeypatch.setenv("GLIBC_TUNABLES", "glibc.malloc.tcache_count=1")
 
 
 def test_works_on_uvloop(data_dir: Path) -> None:

@@ -9,6 +9,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TypeAlias
 
+from jobqueue.broker.server_process import server_environment
+
 from .process import running
 
 RedisClient: TypeAlias = Any
@@ -56,9 +58,17 @@ def answers(path: Path) -> bool:
 
 @contextmanager
 def redis_server(folder: Path, *options: str) -> Iterator[str]:
-    """A server without persistence unless `options` say otherwise; gives its URL."""
+    """A server as the embedded one, but without persistence unless `options` say otherwise.
+
+    Gives its URL.
+    """
     path = folder / "redis.sock"
     command = [server_binary(), "--port", "0", "--unixsocket", str(path), "--save", ""]
     command += ["--dir", str(folder), *options]
-    with running(command, ready=lambda: answers(path), log=folder / "redis.log"):
+    with running(
+        command,
+        ready=lambda: answers(path),
+        log=folder / "redis.log",
+        env=server_environment(),
+    ):
         yield f"unix://{path}"
