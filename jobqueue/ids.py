@@ -67,6 +67,11 @@ def derived_ulid(milliseconds: int, seed: str) -> str:
     return _base32(milliseconds, 5) + _base32(int.from_bytes(digest[:10]), 8)
 
 
+def queue_of(job_id: str) -> str:
+    """The queue of an id that was made by `new_job_id`."""
+    return job_id[: -ULID_LENGTH - 1]
+
+
 def split_job_id(job_id: str) -> tuple[str, str] | None:
     """The queue and the ULID of a job id; None when it is not one."""
     match = _JOB_ID.fullmatch(job_id)

@@ -15,7 +15,7 @@ from jobqueue.app.flow_requests import FlowRequest, place_of
 from jobqueue.app.submission import Submitter
 from jobqueue.broker.broker import Broker
 from jobqueue.errors import InvalidRequest, PayloadTooLarge, UnknownParent
-from jobqueue.ids import new_job_id, split_job_id
+from jobqueue.ids import new_job_id, queue_of
 from jobqueue.registry import DEFAULT_QUEUE
 from jobqueue.settings import LimitSettings
 from jobqueue.submission import Accepted, Durability, NewJob
@@ -107,7 +107,7 @@ class Flows:
 
     async def _foresee(self, jobs: Sequence[NewJob]) -> dict[str, Accepted]:
         """What would become of each job by itself, where that is not plain."""
-        if all(_is_plain(job) for job in jobs) and len({_queue_of(job) for job in jobs}) == 1:
+        if all(_is_plain(job) for job in jobs) and len({queue_of(job.id) for job in jobs}) == 1:
             return {}
         alone = [_without_parents(job) for job in jobs]
         answers = await self._broker.foresee(alone)
@@ -118,25 +118,18 @@ def waves(jobs: Sequence[NewJob]) -> Iterator[list[NewJob]]:
     """`jobs`, each after its parents, in calls of one queue whose parents are all there by then."""
     left, ours, done = list(jobs), {job.id for job in jobs}, set[str]()
     while left:
-        queue = _queue_of(left[0])
+        queue = queue_of(left[0].id)
         wave: list[NewJob] = []
         rest: list[NewJob] = []
         for job in left:
             parents = {parent.id for parent in job.options.depends_on} & ours
-            if _queue_of(job) == queue and parents <= done:
+            if queue_of(job.id) == queue and parents <= done:
                 wave.append(job)
                 done.add(job.id)
             else:
                 rest.append(job)
         yield wave
         left = rest
-
-
-def _queue_of(job: NewJob) -> str:
-    names = split_job_id(job.id)
-    if names is None:
-        raise ValueError(f"not a job id: {job.id!r}")
-    return names[0]
 
 
 def _is_plain(job: NewJob) -> bool:

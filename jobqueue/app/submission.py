@@ -14,7 +14,7 @@ from jobqueue.app.grouping import group_of
 from jobqueue.app.requests import JobRequest
 from jobqueue.broker.broker import Broker
 from jobqueue.errors import FieldError, InvalidRequest, PayloadTooLarge, SettingsError
-from jobqueue.ids import ULID_LENGTH, created_at_ms, new_job_id, split_job_id
+from jobqueue.ids import ULID_LENGTH, created_at_ms, new_job_id, queue_of, split_job_id
 from jobqueue.metrics import JOBS_ENQUEUED, queue_label
 from jobqueue.model import Job, Submitted
 from jobqueue.registry import JobType, check_name
@@ -129,7 +129,9 @@ class Submitter:
 
     async def prepare(self, request: JobRequest, payload_path: str) -> NewJob:
         """A checked job; raises as `submit` does."""
-        job_type = await self._catalog.find(request.type)
+        return self._checked(request, await self._catalog.find(request.type), payload_path)
+
+    def _checked(self, request: JobRequest, job_type: JobType, payload_path: str) -> NewJob:
         payload = bytes(request.payload)
         if len(payload) > self._limits.payload:
             raise PayloadTooLarge(
@@ -152,12 +154,15 @@ class Submitter:
     async def _prepare_all(self, requests: Sequence[JobRequest]) -> list[NewJob]:
         check_count(len(requests), self._limits)
         jobs: list[NewJob] = []
+        types: dict[str, JobType] = {}
         wrong = BulkErrors()
         for index, request in enumerate(requests):
             if index % CHECKED_AT_ONCE == 0:
                 await asyncio.sleep(0)
             try:
-                jobs.append(await self.prepare(request, "/payload"))
+                job_type = types.get(request.type) or await self._catalog.find(request.type)
+                jobs.append(self._checked(request, job_type, "/payload"))
+                types[request.type] = job_type
             except InvalidRequest as error:
                 wrong.add(index, error)
             except PayloadTooLarge as error:
@@ -188,7 +193,7 @@ class Submitter:
 
     def count(self, jobs: Iterable[NewJob]) -> None:
         """They are accepted: count them in the metrics."""
-        numbers = Tally((_queue_of(job), job.type) for job in jobs)
+        numbers = Tally((queue_of(job.id), job.type) for job in jobs)
         for (queue, job_type), number in numbers.items():
             label = queue_label(queue)
             counter = self._counters.get((label, job_type))
@@ -196,10 +201,6 @@ class Submitter:
                 counter = JOBS_ENQUEUED.labels(label, job_type)
                 self._counters[label, job_type] = counter
             counter.inc(number)
-
-
-def _queue_of(job: NewJob) -> str:
-    return job.id[: -ULID_LENGTH - 1]
 
 
 def _check(request: JobRequest, job_type: JobType, payload: bytes, payload_path: str) -> None:
@@ -228,7 +229,8 @@ def _wrong_options(request: JobRequest) -> Iterator[FieldError]:
         yield FieldError("/run_at", "give either delay or run_at, not both")
     if request.metadata and len(msgspec.json.encode(request.metadata)) > MAX_METADATA:
         yield FieldError("/metadata", f"must not be longer than {MAX_METADATA} bytes as JSON")
-    yield from _wrong_relations(request)
+    if request.unique or request.depends_on:
+        yield from _wrong_relations(request)
 
 
 def _wrong_relations(request: JobRequest) -> Iterator[FieldError]:
@@ -247,7 +249,7 @@ def _as_job(job: NewJob, accepted: Accepted) -> Job:
     run_at = job.run_at_ms or (created + job.delay_ms if job.delay_ms else None)
     return Job(
         id=accepted.id,
-        queue=_queue_of(job),
+        queue=queue_of(job.id),
         type=job.type,
         state=accepted.state,
         priority=job.priority,

@@ -14,7 +14,7 @@ from typing import Any, Literal
 import msgspec
 
 from jobqueue.broker.scripts import Argument
-from jobqueue.ids import ULID_LENGTH, created_at_ms, split_job_id
+from jobqueue.ids import ULID_LENGTH, created_at_ms, queue_of, split_job_id
 from jobqueue.job_log import LogLine, NewLines
 from jobqueue.model import ClaimedJob, Failure, Job, Outcome, Progress, Verdict
 from jobqueue.settings import RetentionSettings
@@ -37,6 +37,8 @@ LETTERS = {
     Priority.LOW: b"l",
 }
 PRIORITIES = {letter: priority for priority, letter in LETTERS.items()}
+
+_STATES = {state.encode(): state for state in State}
 
 _STANDS_FOR: dict[str, Literal["key", "unique"]] = {"k": "key", "u": "unique"}
 
@@ -83,13 +85,12 @@ def encode_extras(job: NewJob) -> bytes:
     """What admission.lua needs of a job beside its spec; empty where it needs nothing."""
     options, kept = job.options, _kept_extras(job)
     unique = options.unique
-    queue = job.id[: -ULID_LENGTH - 1]
     extras = {
         "x": kept or None,
         "digest": job.digest if options.key is not None else None,
         "ttl": _ms(unique.ttl) if unique else None,
         "expires_in": _ms(options.expires_in),
-        "parents": parents_argument(queue, options.depends_on) or None,
+        "parents": parents_argument(queue_of(job.id), options.depends_on) or None,
     }
     extras = {name: value for name, value in extras.items() if value is not None}
     return _pack({"x": {}, **extras}) if extras else b""
@@ -126,16 +127,16 @@ def parents_argument(queue: str, parents: Sequence[Parent]) -> list[tuple[str, s
 
 def decode_answer(queue: str, job_id: str, answer: bytes) -> Accepted | Refusal:
     """What admission.lua says of a job."""
+    if plain := _STATES.get(answer):
+        return Accepted(job_id, plain)
     text = answer.decode()
     if text[0] == "=":
         why, ulid, state = text[1:].split(" ", 2)
         moved = state == "moved"  # to another queue, where it may be in any state by now
         found = State.QUEUED if moved else State(state)
         return Accepted(f"{queue}-{ulid}", found, _STANDS_FOR[why])
-    if text[0] == "!":
-        why, _, what = text[1:].partition(" ")
-        return Refusal(why, f"{queue}-{what}" if why == "conflict" else what)
-    return Accepted(job_id, State(text))
+    why, _, what = text[1:].partition(" ")
+    return Refusal(why, f"{queue}-{what}" if why == "conflict" else what)
 
 
 def retention_argument(retention: RetentionSettings) -> str:
@@ -153,7 +154,7 @@ def verdict_arguments(verdict: Verdict) -> tuple[Argument, ...]:
     failure = verdict.failure
     result = verdict.result if verdict.result is not None else b""
     if verdict.outcome is Outcome.WAIT:
-        result = _pack(parents_argument(verdict.id[: -ULID_LENGTH - 1], verdict.parents))
+        result = _pack(parents_argument(queue_of(verdict.id), verdict.parents))
     return (
         ulid_of(verdict.id),
         verdict.token,

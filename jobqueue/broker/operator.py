@@ -13,7 +13,7 @@ from jobqueue.broker.keys import Keys
 from jobqueue.broker.outbox import Outbox
 from jobqueue.broker.reader import MAX_MOVES
 from jobqueue.broker.resend import resend
-from jobqueue.ids import ULID_LENGTH, split_job_id
+from jobqueue.ids import ULID_LENGTH, queue_of, split_job_id
 from jobqueue.limits import GroupLimits, QueueLimits, Rate
 from jobqueue.model import CancelResult, RetryResult
 from jobqueue.settings import RetentionSettings
@@ -84,7 +84,7 @@ class Operator:
             job_id, scripts.move_out, target, self._dead_ms, self._retention
         )
         if answer == "moved":
-            await self._outbox.relay(job_id[: -ULID_LENGTH - 1])
+            await self._outbox.relay(queue_of(job_id))
         return answer
 
     async def pause(self, queue: str) -> bool:

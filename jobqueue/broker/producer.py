@@ -19,7 +19,7 @@ from jobqueue.broker.keys import Keys
 from jobqueue.broker.ordering import parents_first
 from jobqueue.broker.resend import resend
 from jobqueue.errors import RedisUnavailable
-from jobqueue.ids import created_at_ms, new_ulid, split_job_id
+from jobqueue.ids import created_at_ms, new_ulid, queue_of
 from jobqueue.settings import RetentionSettings
 from jobqueue.state import State
 from jobqueue.submission import DEFAULT_OPTIONS, Accepted, NewJob, Refusal
@@ -63,7 +63,7 @@ class Producer:
         Raises:
             Refused: it does not come in; see `refusals`.
         """
-        queue = queue_of(job)
+        queue = queue_of(job.id)
         loop = asyncio.get_running_loop()
         accepted: asyncio.Future[Accepted] = loop.create_future()
         waiting = self._waiting[queue]
@@ -81,7 +81,7 @@ class Producer:
         """
         by_queue: dict[str, list[NewJob]] = defaultdict(list)
         for job in parents_first(jobs):
-            by_queue[queue_of(job)].append(job)
+            by_queue[queue_of(job.id)].append(job)
         if len(by_queue) > 1:
             for queue, group in by_queue.items():
                 await self._check(queue, list(_parts(group)), jobs)
@@ -99,7 +99,7 @@ class Producer:
         """
         by_queue: dict[str, list[NewJob]] = defaultdict(list)
         for job in jobs:
-            by_queue[queue_of(job)].append(job)
+            by_queue[queue_of(job.id)].append(job)
         found: dict[str, Accepted] = {}
         for queue, group in by_queue.items():
             for part in _parts(group):
@@ -238,14 +238,6 @@ def _cost(job: NewJob) -> int:
     """How many plain jobs it costs as much as."""
     plain = not (job.delay_ms or job.run_at_ms or job.group) and job.options is DEFAULT_OPTIONS
     return 1 if plain else COST
-
-
-def queue_of(job: NewJob) -> str:
-    """The queue in which a job is to run."""
-    names = split_job_id(job.id)
-    if names is None:
-        raise ValueError(f"not a job id: {job.id!r}")
-    return names[0]
 
 
 def _first_state(job: NewJob) -> State:

@@ -12,7 +12,7 @@ from jobqueue.errors import (
     TenantFull,
     UnknownParent,
 )
-from jobqueue.ids import ULID_LENGTH
+from jobqueue.ids import queue_of
 from jobqueue.submission import Accepted, NewJob, Refusal
 
 
@@ -32,7 +32,7 @@ def error_of(job: NewJob, refusal: Refusal, *, at: str = "") -> JobqueueError:
             )
         case "older":
             return SchemaMismatch(
-                f"worker {refusal.what} of queue {job.id[: -ULID_LENGTH - 1]} is of an older "
+                f"worker {refusal.what} of queue {queue_of(job.id)} is of an older "
                 "version, which would not heed what the job asks for: exchange it first"
             )
         case _:
@@ -42,7 +42,7 @@ def error_of(job: NewJob, refusal: Refusal, *, at: str = "") -> JobqueueError:
                     f"{group[0]!r} has {there} jobs that have not ended, its limit is {size}: "
                     "try again later"
                 )
-            return full(job.id[:-27], int(there), int(size))
+            return full(queue_of(job.id), int(there), int(size))
 
 
 def full(queue: str, there: int, size: int) -> QueueFull:

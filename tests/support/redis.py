@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TypeAlias
 
-from jobqueue.broker.server_process import server_environment
+from jobqueue.broker.server_process import MALLOC
 
 from .process import running
 
@@ -69,6 +69,6 @@ def redis_server(folder: Path, *options: str) -> Iterator[str]:
         command,
         ready=lambda: answers(path),
         log=folder / "redis.log",
-        env=server_environment(),
+        env={"GLIBC_TUNABLES": MALLOC, **os.environ},
     ):
         yield f"unix://{path}"
