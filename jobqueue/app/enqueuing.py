@@ -76,28 +76,25 @@ class Enqueuing(Opened):
             StorageUnavailable: the storage cannot take its large payload: it was not taken.
             Unavailable: Redis cannot take it now; whether it was taken may be unknown.
         """
-        request = request_of(
-            {
-                "type": type,
-                "payload": payload,
-                "queue": queue,
-                "priority": priority,
-                "delay": delay,
-                "run_at": run_at,
-                "timeout": timeout,
-                "max_attempts": max_attempts,
-                "backoff": backoff,
-                "tags": tags,
-                "metadata": metadata or {},
-                "tenant": tenant,
-                "key": key,
-                "unique_key": unique_key,
-                "unique": unique,
-                "expires_in": expires_in,
-                "depends_on": depends_on,
-                "retention": retention,
-            }
-        )
+        options = {
+            "queue": queue,
+            "delay": delay,
+            "run_at": run_at,
+            "timeout": timeout,
+            "max_attempts": max_attempts,
+            "backoff": backoff,
+            "tags": tags,
+            "metadata": metadata,
+            "tenant": tenant,
+            "key": key,
+            "unique_key": unique_key,
+            "unique": unique,
+            "expires_in": expires_in,
+            "depends_on": depends_on,
+            "retention": retention,
+        }
+        given = {name: value for name, value in options.items() if value not in (None, ())}
+        request = request_of({"type": type, "payload": payload, "priority": priority} | given)
         submitted = await self._opened().submit(request, durability=durability)
         return self._handle(submitted.job.id)
 

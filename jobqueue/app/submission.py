@@ -1,7 +1,7 @@
 """From a request to a job in its queue: everything that is checked before a job is accepted."""
 
 import asyncio
-from collections import Counter as Tally
+from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
@@ -193,7 +193,9 @@ class Submitter:
 
     def count(self, jobs: Iterable[NewJob]) -> None:
         """They are accepted: count them in the metrics."""
-        numbers = Tally((queue_of(job.id), job.type) for job in jobs)
+        numbers: dict[tuple[str, str], int] = defaultdict(int)
+        for job in jobs:
+            numbers[queue_of(job.id), job.type] += 1
         for (queue, job_type), number in numbers.items():
             label = queue_label(queue)
             counter = self._counters.get((label, job_type))

@@ -9,6 +9,7 @@ says it does not have.
 
 import asyncio
 import contextlib
+import functools
 import re
 from typing import Any
 
@@ -38,6 +39,8 @@ _UNAVAILABLE = (
     "UNBLOCKED",
 )
 """Error replies that say: not now, or not this server any more."""
+
+_timer = functools.cache(REDIS_SCRIPT.labels)
 
 _WITHIN_SCRIPT = re.compile(r"^ERR Error running script .*?: -?(?=[A-Z]{3,} )")
 """What Redis 6.2 puts before the error of a command in a script."""
@@ -96,7 +99,7 @@ class Channel:
             if not str(error).startswith("NOSCRIPT"):
                 raise
             reply = await self.execute(*call.command_with_text())
-        REDIS_SCRIPT.labels(call.source.name).observe(loop.time() - start)
+        _timer(call.source.name).observe(loop.time() - start)
         return reply
 
     async def execute_everywhere(self, *command: Argument) -> list[Any]:
