@@ -59,6 +59,15 @@ def completed(job: ClaimedJob, value: Any, *, limit: int) -> Verdict:
 
 def failed(job: ClaimedJob, retry: Retry, error: BaseException) -> Verdict:
     """The handler raised: what it asked for, else another attempt while there are any."""
+    try:
+        return _after(job, retry, error)
+    except Exception as broken:  # noqa: BLE001 - a user's exception may raise whenever it is read
+        name = type(error).__name__
+        unreadable = RuntimeError(f"{name} cannot be read: {type(broken).__name__}")
+        return _after(job, retry, unreadable)
+
+
+def _after(job: ClaimedJob, retry: Retry, error: BaseException) -> Verdict:
     if isinstance(error, JobOutcome) and (verdict := _chosen(job, error)):
         return verdict
     failure = _failure(job, error)
