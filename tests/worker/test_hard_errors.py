@@ -7,13 +7,16 @@ from typing_extensions import override
 
 from jobqueue.batch import Batch
 from jobqueue.context import JobContext
-from jobqueue.errors import Cancelled, Unrecoverable
+from jobqueue.errors import Cancelled, Unrecoverable, WaitForChildren
+from jobqueue.ids import new_job_id
 from jobqueue.retry import Retry
 from jobqueue.state import State
 
-from .harness import Harness
+from .harness import QUEUE, Harness, until
 
 ONCE = Retry(max_attempts=1)
+
+CHILD = new_job_id(QUEUE)
 
 
 class NoText(Exception):
@@ -81,3 +84,49 @@ async def test_words_of_other_types_are_written_as_text(harness: Harness) -> Non
         (State.CANCELLED, "7"),
         (State.CANCELLED, "cancelled"),
     ]
+
+
+@pytest.mark.parametrize("children", [{"x": "fail"}, {CHILD: "explode"}, {1: "fail"}, None])
+async def test_a_wait_for_what_is_no_job_is_a_failed_attempt(
+    harness: Harness, children: Any
+) -> None:
+    """A handler that waits for what is no job, or itself, fails; the worker goes on."""
+
+    async def waiting(job: JobContext, _: Any) -> NoReturn:
+        raise WaitForChildren(job.id, {job.id: "fail"} if children is None else children)
+
+    harness.define("wait", waiting, retry=ONCE)
+    async with harness.worker():
+        job = await harness.ended(await harness.submit("wait"))
+    assert (job.state, job.reason) == (State.DEAD, "attempts_exhausted")
+
+
+@pytest.mark.parametrize("message", ["\ud800", b"\xff", 5])
+async def test_any_progress_message_leaves_the_worker_alive(harness: Harness, message: Any) -> None:
+    """A progress message that is no proper text is kept as well as it can be."""
+
+    async def working(job: JobContext, _: Any) -> None:
+        job.progress(50, message)
+        await until(lambda: _progress(harness, job.id))
+
+    harness.define("working", working, retry=ONCE)
+    async with harness.worker():
+        job = await harness.ended(await harness.submit("working"))
+    assert job.state is State.COMPLETED
+
+
+async def test_progress_that_is_no_number_is_refused_to_the_handler(harness: Harness) -> None:
+    """NaN is no progress: the handler hears of it, and the job can still be read."""
+
+    async def working(job: JobContext, _: Any) -> None:
+        job.progress(float("nan"))
+
+    harness.define("working", working, retry=ONCE)
+    async with harness.worker():
+        job = await harness.ended(await harness.submit("working"))
+    assert job.failure is not None
+    assert "not nan" in job.failure.message
+
+
+async def _progress(harness: Harness, job_id: str) -> bool:
+    return (await harness.job(job_id)).progress is not None
