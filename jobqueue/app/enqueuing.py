@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from jobqueue.app.arguments import request_of
+from jobqueue.app.arguments import durability_from, request_of
 from jobqueue.app.bulk import BulkErrors
 from jobqueue.app.flow_requests import flow_of
 from jobqueue.app.handles import JobHandle
@@ -76,6 +76,7 @@ class Enqueuing(Opened):
             StorageUnavailable: the storage cannot take its large payload: it was not taken.
             Unavailable: Redis cannot take it now; whether it was taken may be unknown.
         """
+        level = durability_from(durability)
         request = request_of(
             {
                 "type": type,
@@ -98,7 +99,7 @@ class Enqueuing(Opened):
                 "retention": retention,
             }
         )
-        submitted = await self._opened().submit(request, durability=durability)
+        submitted = await self._opened().submit(request, durability=level)
         return self._handle(submitted.job.id)
 
     async def enqueue_many(
@@ -116,6 +117,7 @@ class Enqueuing(Opened):
             StorageUnavailable: the storage cannot take a large payload: none was taken.
             Unavailable: Redis cannot take them now.
         """
+        level = durability_from(durability)
         requests: list[JobRequest] = []
         wrong = BulkErrors()
         for index, fields in enumerate(jobs):
@@ -124,7 +126,7 @@ class Enqueuing(Opened):
             except InvalidRequest as error:
                 wrong.add(index, error)
         wrong.raise_any()
-        accepted = await self._opened().submit_many(requests, durability=durability)
+        accepted = await self._opened().submit_many(requests, durability=level)
         return [self._handle(each.id) for each in accepted]
 
     async def enqueue_flow(
@@ -164,5 +166,6 @@ class Enqueuing(Opened):
             StorageUnavailable: the storage cannot take a large payload: none was taken.
             Unavailable: Redis cannot take them now.
         """
-        accepted = await self._opened().flows.submit(flow_of(steps, key), durability=durability)
+        level = durability_from(durability)
+        accepted = await self._opened().flows.submit(flow_of(steps, key), durability=level)
         return {name: self._handle(each.id) for name, each in accepted.items()}

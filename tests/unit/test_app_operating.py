@@ -1,7 +1,9 @@
 """What a program can do as an operator: queues, limits, jobs that wait, dead letters."""
 
-from collections.abc import AsyncIterator
+import math
+from collections.abc import AsyncIterator, Coroutine
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 
@@ -128,6 +130,29 @@ async def test_a_limit_that_is_none_is_refused(rig: Rig, limits: QueueLimits, pa
     with pytest.raises(InvalidRequest) as caught:
         await rig.app.set_limits("default", limits)
     assert [error.path for error in caught.value.errors] == [path]
+
+
+async def test_wrong_words_of_operators_are_named(rig: Rig) -> None:
+    """A state, age, id, queue or time that is none is refused before anything is changed."""
+    app = rig.app
+    handle = await app.enqueue("echo", 1, delay=60)
+    far = datetime.max.replace(tzinfo=UTC)
+    wrong: list[tuple[Coroutine[Any, Any, object], str]] = [
+        (app.clear("default", "failed"), "/state"),  # type: ignore[arg-type]
+        (app.clear("default", "active"), "/state"),  # type: ignore[arg-type]
+        (app.pause(None), "/queue"),  # type: ignore[arg-type]
+        (app.purge_dead(older_than=math.nan), "/older_than"),
+        (app.replay_dead(older_than=-1), "/older_than"),
+        (app.purge_dead(handle.id), "/job_ids"),
+        (handle.reschedule(far), "/run_at"),
+        (handle.reschedule("soon"), "/run_at"),  # type: ignore[arg-type]
+        (app.set_limits("default", QueueLimits(rate=Rate(1, 1e-6))), "/rate/period"),
+        (app.set_group_limits("default", "\ud800", GroupLimits(size=1)), "/groups"),
+    ]
+    for call, path in wrong:
+        with pytest.raises(InvalidRequest) as caught:
+            await call
+        assert [error.path for error in caught.value.errors] == [path]
 
 
 async def test_changes_a_job_that_waits(rig: Rig) -> None:
