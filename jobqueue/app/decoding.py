@@ -161,13 +161,8 @@ def field_error(error: msgspec.ValidationError, *, base: str = "", kind: Any = N
     """
     message, _, place = str(error).partition(" - at ")
     # the key of a mapping is not in the message: point at the mapping
-    path = (
-        place.removeprefix("`key` in ")
-        .partition("[...]")[0]
-        .strip("`")
-        .removeprefix("$")
-        .replace("]", "")
-    )
+    path, _, below = place.removeprefix("`key` in ").strip("`").partition("[...]")
+    path = path.removeprefix("$").replace("]", "")
     inside = path.replace("[", "/").replace(".", "/")
     where = base + inside
     if named := _FIELD.match(message):
@@ -177,7 +172,8 @@ def field_error(error: msgspec.ValidationError, *, base: str = "", kind: Any = N
         known = advice(kind, inside.split("/")[1:])
         message = known or message
     text = _TYPE.sub(lambda match: " or ".join(_plain_words(match[1])), message)
-    return FieldError(where, text[:1].lower() + text[1:])
+    named_below = f", in {below.removeprefix('.')} of one of them" if below else ""
+    return FieldError(where, text[:1].lower() + text[1:] + named_below)
 
 
 def _plain_words(names: str) -> Iterator[str]:

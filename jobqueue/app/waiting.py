@@ -42,7 +42,7 @@ class Waiting:
         """
         if problem := wrong_time(run_at):
             raise InvalidRequest(f"run_at {problem}", (FieldError("/run_at", problem),))
-        run_at_ms = round(run_at.timestamp() * 1000)
+        run_at_ms = max(round(run_at.timestamp() * 1000), 0)
         _check(job_id, await self._broker.operator.reschedule(job_id, run_at_ms))
         return await self._read(job_id)
 

@@ -132,6 +132,24 @@ async def test_a_limit_that_is_none_is_refused(rig: Rig, limits: QueueLimits, pa
     assert [error.path for error in caught.value.errors] == [path]
 
 
+async def test_a_wrong_limit_of_a_group_is_named(rig: Rig) -> None:
+    """Which field of a group's limits is wrong is in the message."""
+    with pytest.raises(InvalidRequest) as caught:
+        await rig.app.set_group_limits("default", "a", GroupLimits(weight=0))
+    assert [(error.path, error.message) for error in caught.value.errors] == [
+        ("/groups", "expected an integer >= 1, in weight of one of them")
+    ]
+
+
+async def test_a_time_long_ago_means_now(rig: Rig) -> None:
+    """A job that is put at a time before all computers can start, and be read."""
+    handle = await rig.app.enqueue("echo", 1, delay=60)
+    await handle.reschedule(datetime.min.replace(tzinfo=UTC))
+    assert (await handle.get()).run_at_ms == 0
+    await rig.finish(Outcome.COMPLETED, queue="default", result=b"1")
+    assert (await handle.get()).state is State.COMPLETED
+
+
 async def test_wrong_words_of_operators_are_named(rig: Rig) -> None:
     """A state, age, id, queue or time that is none is refused before anything is changed."""
     app = rig.app
