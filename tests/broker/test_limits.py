@@ -231,6 +231,19 @@ async def test_a_queues_size_counts_what_waits(broker: Broker, consumer: Consume
     assert await counts(broker) == {State.QUEUED: 2, State.SCHEDULED: 1, State.ACTIVE: 1}
 
 
+async def test_the_longest_limit_that_a_tenant_met_counts(
+    broker: Broker, consumer: Consumer
+) -> None:
+    """Of two jobs that were told to wait, the one told last does not shorten the other's time."""
+    await enqueue(broker, 3, group="red")
+    long, short = await claim(consumer, 2)
+    await settle(consumer, [long], Outcome.RATE_LIMITED, delay_ms=60_000)
+    await settle(consumer, [short], Outcome.RATE_LIMITED, delay_ms=1)
+    started = asyncio.get_running_loop().time()
+    while asyncio.get_running_loop().time() < started + 0.1:
+        assert await claim(consumer, 5) == []
+
+
 async def test_a_large_bulk_fits_a_tenants_size_or_is_refused(broker: Broker) -> None:
     """A bulk in many parts does not pass a limit that each part alone would keep."""
     await broker.operator.set_limits(QUEUE, QueueLimits(group_size=700))
