@@ -36,6 +36,8 @@ Wait = Annotated[float, Meta(ge=0, le=MAX_WAIT)]
 Span = Annotated[float, Meta(ge=0.001, le=MAX_WAIT)]
 """Seconds; Redis counts milliseconds, and none is no span."""
 
+Timeout = Annotated[float, Meta(gt=0, le=MAX_TIMEOUT)]
+Attempts = Annotated[int, Meta(ge=1, le=MAX_ATTEMPTS)]
 Key = Annotated[
     str,
     Meta(
@@ -104,8 +106,8 @@ class JobFields(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only
     priority: str | int = "normal"
     delay: Wait | None = None
     run_at: Annotated[datetime, Meta(tz=True)] | None = None
-    timeout: Annotated[float, Meta(gt=0, le=MAX_TIMEOUT)] | None = None
-    max_attempts: Annotated[int, Meta(ge=1, le=MAX_ATTEMPTS)] | None = None
+    timeout: Timeout | None = None
+    max_attempts: Attempts | None = None
     backoff: BackoffRequest | None = None
     tags: Annotated[tuple[Tag, ...], Meta(max_length=MAX_TAGS)] = ()
     metadata: dict[str, Any] = {}
