@@ -7,12 +7,12 @@ import pytest
 from msgspec.structs import replace
 
 from jobqueue.broker.broker import Broker, Consumer
-from jobqueue.errors import QueueFull, TenantFull
+from jobqueue.errors import Backpressure, QueueFull, TenantFull
 from jobqueue.ids import new_job_id
 from jobqueue.limits import GroupLimits, QueueLimits, Rate
 from jobqueue.model import Outcome
 from jobqueue.state import State
-from jobqueue.submission import JobOptions
+from jobqueue.submission import JobOptions, Unique, UniqueMode
 from tests.support.wait import eventually
 
 from .helpers import (
@@ -264,6 +264,23 @@ async def test_a_large_bulk_that_came_in_may_be_sent_again(
     first = await broker.enqueue_many(jobs)
     again = [replace(job, id=new_job_id(QUEUE)) for job in jobs]
     assert [each.id for each in await broker.enqueue_many(again)] == [each.id for each in first]
+
+
+@pytest.mark.parametrize("mode", list(UniqueMode))
+@pytest.mark.parametrize("limits", [QueueLimits(size=1), QueueLimits(group_size=1)])
+async def test_a_job_that_another_stands_for_needs_no_room(
+    broker: Broker, mode: UniqueMode, limits: QueueLimits
+) -> None:
+    """Where a queue or tenant is full, a waiting job still takes the newest payload of its key."""
+    await broker.operator.set_limits(QUEUE, limits)
+    unique = JobOptions(unique=Unique("k", mode, ttl=60))
+    first = new_job(b"1", group="red", options=unique)
+    await broker.enqueue(first)
+    assert (await broker.enqueue(new_job(b"2", group="red", options=unique))).id == first.id
+    newest = mode in {UniqueMode.DEBOUNCE, UniqueMode.LATEST}
+    assert (await read(broker, first.id)).payload == (b"2" if newest else b"1")
+    with pytest.raises(Backpressure):
+        await broker.enqueue(new_job(group="red"))
 
 
 async def test_limits_are_read_back(broker: Broker) -> None:
