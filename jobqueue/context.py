@@ -1,10 +1,19 @@
 """What a handler is given about the job that it runs."""
 
+import math
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Protocol
 
 from jobqueue.job_log import MAX_LOG_LINE, MAX_LOG_LINES
 from jobqueue.model import Progress
+
+MAX_MESSAGE = 200
+"""Characters of a progress message that are kept: it is shown in one line."""
+
+
+def _readable(text: Any, length: int) -> str:
+    """The start of `text` without lone surrogates, as file names have them: no UTF-8 has."""
+    return str(text)[:length].encode(errors="replace").decode()
 
 
 def _unheard(_job_id: str, _token: str, _line: str) -> None:
@@ -97,11 +106,17 @@ class JobContext:
         """Tell how far the job is; cheap, sent in groups, the newest wins.
 
         Args:
-            percent: 0 to 100.
+            percent: 0 to 100; what is below or above counts as these.
             message: a short text for people, at most 200 characters are kept.
+
+        Raises:
+            ValueError: `percent` is no number.
         """
-        text = message[:200] if message else None
-        self._report(self.id, Progress(percent=min(max(percent, 0.0), 100.0), message=text))
+        share = float(percent)
+        if math.isnan(share):
+            raise ValueError(f"the progress is 0 to 100 percent, not {percent!r}")
+        text = _readable(message, MAX_MESSAGE) if message else None
+        self._report(self.id, Progress(percent=min(max(share, 0.0), 100.0), message=text))
 
     def log(self, text: str) -> None:
         """Add to the job's log; cheap, sent in groups, and there when the job has ended.

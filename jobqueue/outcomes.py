@@ -33,7 +33,7 @@ class Unrecoverable(JobOutcome):
 
     def __init__(self, code: str, message: str) -> None:
         super().__init__(message)
-        self.code = code
+        self.code = str(code or "unrecoverable")
 
 
 class Cancelled(JobOutcome):
@@ -45,7 +45,7 @@ class Cancelled(JobOutcome):
 
     def __init__(self, reason: str = "cancelled") -> None:
         super().__init__(f"cancelled: {reason}")
-        self.reason = reason
+        self.reason = str(reason or "cancelled")
 
 
 class Snooze(JobOutcome):

@@ -8,6 +8,7 @@ from typing import Any, Generic, NoReturn, TypeVar
 
 import msgspec
 
+from jobqueue.app.advice import advice
 from jobqueue.errors import FieldError, InvalidRequest, MalformedBody
 
 Model = TypeVar("Model", bound=msgspec.Struct)
@@ -124,7 +125,7 @@ def explain(
             try:
                 decode(fields[name], field.type)
             except msgspec.ValidationError as error:
-                errors.append(field_error(error, base=pointer((name,))))
+                errors.append(field_error(error, base=pointer((name,)), kind=field.type))
         elif field.required:
             errors.append(FieldError(pointer((name,)), "is missing"))
     return tuple(errors)
@@ -146,26 +147,33 @@ _WORDS = {
     "raw": "JSON",
 }
 _TYPE = re.compile(r"`([a-z |]+)`")
+_UNADVISED = re.compile(r"^Invalid enum value|matching regex")
 _FIELD = re.compile(r"Object (contains unknown|missing required) field `(.*)`")
 
 
-def field_error(error: msgspec.ValidationError, *, base: str = "") -> FieldError:
-    """Where and what, out of msgspec's one line, e.g. ``Expected `int` - at `$.a[0]```."""
+def field_error(error: msgspec.ValidationError, *, base: str = "", kind: Any = None) -> FieldError:
+    """Where and what, out of msgspec's one line, e.g. ``Expected `int` - at `$.a[0]```.
+
+    Args:
+        error: that line.
+        base: where the value is that was read.
+        kind: as what it was read, where the error should say what is taken there.
+    """
     message, _, place = str(error).partition(" - at ")
     # the key of a mapping is not in the message: point at the mapping
-    path = (
-        place.removeprefix("`key` in ")
-        .partition("[...]")[0]
-        .strip("`")
-        .removeprefix("$")
-        .replace("]", "")
-    )
-    where = base + path.replace("[", "/").replace(".", "/")
+    path, _, below = place.removeprefix("`key` in ").strip("`").partition("[...]")
+    path = path.removeprefix("$").replace("]", "")
+    inside = path.replace("[", "/").replace(".", "/")
+    where = base + inside
     if named := _FIELD.match(message):
         what = "unknown field" if named[1] == "contains unknown" else "is missing"
         return FieldError(where + pointer((named[2],)), what)
+    if kind is not None and _UNADVISED.search(message):
+        known = advice(kind, inside.split("/")[1:])
+        message = known or message
     text = _TYPE.sub(lambda match: " or ".join(_plain_words(match[1])), message)
-    return FieldError(where, text[:1].lower() + text[1:])
+    named_below = f", in {below.removeprefix('.')} of one of them" if below else ""
+    return FieldError(where, text[:1].lower() + text[1:] + named_below)
 
 
 def _plain_words(names: str) -> Iterator[str]:

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from jobqueue.app.arguments import request_of
+from jobqueue.app.arguments import durability_from, request_of
 from jobqueue.app.bulk import BulkErrors
 from jobqueue.app.flow_requests import flow_of
 from jobqueue.app.handles import JobHandle
@@ -76,6 +76,7 @@ class Enqueuing(Opened):
             StorageUnavailable: the storage cannot take its large payload: it was not taken.
             Unavailable: Redis cannot take it now; whether it was taken may be unknown.
         """
+        level = durability_from(durability)
         options = {
             "queue": queue,
             "delay": delay,
@@ -83,19 +84,18 @@ class Enqueuing(Opened):
             "timeout": timeout,
             "max_attempts": max_attempts,
             "backoff": backoff,
-            "tags": tags,
             "metadata": metadata,
             "tenant": tenant,
             "key": key,
             "unique_key": unique_key,
             "unique": unique,
             "expires_in": expires_in,
-            "depends_on": depends_on,
             "retention": retention,
         }
-        given = {name: value for name, value in options.items() if value not in (None, ())}
-        request = request_of({"type": type, "payload": payload, "priority": priority} | given)
-        submitted = await self._opened().submit(request, durability=durability)
+        given = {name: value for name, value in options.items() if value is not None}
+        always = {"type": type, "payload": payload, "priority": priority, "tags": tags}
+        request = request_of({**always, "depends_on": depends_on, **given})
+        submitted = await self._opened().submit(request, durability=level)
         return self._handle(submitted.job.id)
 
     async def enqueue_many(
@@ -113,6 +113,7 @@ class Enqueuing(Opened):
             StorageUnavailable: the storage cannot take a large payload: none was taken.
             Unavailable: Redis cannot take them now.
         """
+        level = durability_from(durability)
         requests: list[JobRequest] = []
         wrong = BulkErrors()
         for index, fields in enumerate(jobs):
@@ -121,7 +122,7 @@ class Enqueuing(Opened):
             except InvalidRequest as error:
                 wrong.add(index, error)
         wrong.raise_any()
-        accepted = await self._opened().submit_many(requests, durability=durability)
+        accepted = await self._opened().submit_many(requests, durability=level)
         return [self._handle(each.id) for each in accepted]
 
     async def enqueue_flow(
@@ -161,5 +162,6 @@ class Enqueuing(Opened):
             StorageUnavailable: the storage cannot take a large payload: none was taken.
             Unavailable: Redis cannot take them now.
         """
-        accepted = await self._opened().flows.submit(flow_of(steps, key), durability=durability)
+        level = durability_from(durability)
+        accepted = await self._opened().flows.submit(flow_of(steps, key), durability=level)
         return {name: self._handle(each.id) for name, each in accepted.items()}

@@ -16,7 +16,7 @@ MAX_WEIGHT = 1000
 
 Count = Annotated[int, Meta(ge=1, le=MAX_COUNT)]
 Room = Annotated[int, Meta(ge=0, le=MAX_COUNT)]
-GroupName = Annotated[str, Meta(min_length=1, max_length=128)]
+GroupName = Annotated[str, Meta(min_length=1, max_length=128, pattern=r"^[^\ud800-\udfff]+$")]
 
 
 class RateRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

@@ -12,7 +12,7 @@ def check_queue(name: str, *, path: str = "/queue") -> str:
     """
     try:
         return check_name("queue", name)
-    except SettingsError as error:
+    except (SettingsError, TypeError) as error:
         raise InvalidRequest(
             "there can be no such queue", (FieldError(path, str(error)),)
         ) from None

@@ -3,12 +3,15 @@
 import time
 from collections.abc import Iterable, Mapping
 
+import msgspec
+
 from jobqueue.app.dead import older_than as ended_before
 from jobqueue.app.limits import LimitsRequest, plain
 from jobqueue.app.listing import JobFilter
 from jobqueue.app.opened import Opened
 from jobqueue.app.queues import LimitsInfo
-from jobqueue.app.requests import model_from
+from jobqueue.app.requests import MAX_WAIT, Wait, model_from
+from jobqueue.errors import FieldError, InvalidRequest
 from jobqueue.limits import GroupLimits, QueueLimits
 from jobqueue.state import State
 
@@ -116,7 +119,7 @@ class Operating(Opened):
         """
         dead = self._opened().dead
         if job_ids is not None:
-            return (await dead.replay_some([*job_ids], dry_run=dry_run)).count
+            return (await dead.replay_some(_some(job_ids), dry_run=dry_run)).count
         wanted = _filter(queue, type, reason, tag, tenant, older_than)
         return (await dead.replay(wanted, dry_run=dry_run)).count
 
@@ -135,7 +138,7 @@ class Operating(Opened):
         """Forget dead jobs; arguments and what it gives are those of `replay_dead`."""
         dead = self._opened().dead
         if job_ids is not None:
-            return (await dead.purge_some([*job_ids], dry_run=dry_run)).count
+            return (await dead.purge_some(_some(job_ids), dry_run=dry_run)).count
         wanted = _filter(queue, type, reason, tag, tenant, older_than)
         return (await dead.purge(wanted, dry_run=dry_run)).count
 
@@ -143,6 +146,23 @@ class Operating(Opened):
 def _request(limits: QueueLimits, groups: Mapping[str, GroupLimits]) -> LimitsRequest:
     fields = {**plain(limits), "groups": {name: plain(each) for name, each in groups.items()}}
     return model_from(fields, LimitsRequest, what="limit")
+
+
+def _some(job_ids: Iterable[str]) -> list[str]:
+    if isinstance(job_ids, str):
+        problem = "must be several ids, not one string"
+        raise InvalidRequest(f"job_ids {problem}", (FieldError("/job_ids", problem),))
+    return [*job_ids]
+
+
+def _age(older_than: float) -> float:
+    try:
+        return msgspec.convert(older_than, Wait)
+    except msgspec.ValidationError:
+        problem = f"must be a number of seconds from 0 to {MAX_WAIT}"
+        raise InvalidRequest(
+            f"older_than {problem}", (FieldError("/older_than", problem),)
+        ) from None
 
 
 def _filter(  # noqa: PLR0917 - in the order of the arguments of both callers
@@ -153,7 +173,7 @@ def _filter(  # noqa: PLR0917 - in the order of the arguments of both callers
     tenant: str | None,
     older_than: float | None,
 ) -> JobFilter:
-    before = None if older_than is None else ended_before(older_than, time.time())
+    before = None if older_than is None else ended_before(_age(older_than), time.time())
     return JobFilter(
         queue=queue, type=type_, reason=reason, tag=tag, tenant=tenant, ended_before_ms=before
     )

@@ -17,6 +17,7 @@ from jobqueue.app.handles import JobHandle
 from jobqueue.app.jobs import Jobs
 from jobqueue.app.opening import LazyStorage, open_broker
 from jobqueue.app.operating import Operating
+from jobqueue.app.policies import check_policy
 from jobqueue.app.scheduling import Scheduling
 from jobqueue.batch import Batch
 from jobqueue.broker.broker import Broker
@@ -94,11 +95,15 @@ class JobQueue(Enqueuing, Scheduling, Operating):
                 otherwise; None: as the settings say.
 
         Raises:
-            SettingsError: a name is wrong or taken, or the function is no handler.
+            SettingsError: a name is wrong or taken, a number is none that a job may have, or the
+                function is no handler.
         """
 
         def define(function: Function) -> Function:
             signature = read_signature(function, batched=batch is not None)
+            check_policy(
+                name, timeout=timeout, retry=retry, retention=retention, limit_key=limit_key
+            )
             self.registry.add(
                 JobType(
                     name=name,

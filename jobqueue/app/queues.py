@@ -60,9 +60,12 @@ class Queues:
             within: seconds to go on at most.
 
         Raises:
-            InvalidRequest: running jobs cannot be cleared.
+            InvalidRequest: there is no such state, or it is that of running jobs.
         """
-        if state is State.ACTIVE:
+        if state not in set(State):
+            problem = f"must be one of {', '.join(State)}"
+            raise InvalidRequest(f"state {problem}", (FieldError("/state", problem),))
+        if state == State.ACTIVE:
             problem = "running jobs cannot be cleared: cancel them one by one"
             raise InvalidRequest(problem, (FieldError("/state", problem),))
         return await sweep(self._empty(check_queue(queue), [state], "cleared"), within=within)

@@ -2,7 +2,7 @@
 
 import hashlib
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Annotated, Any, Literal, TypeVar
 
 import msgspec
@@ -29,11 +29,40 @@ MAX_TAGS = 32
 MAX_PARENTS = 1000
 """Jobs that one job may wait for: a fan-in of more is read as a mistake."""
 
+LAST_TIME = datetime(9999, 1, 1, tzinfo=UTC)
+"""Before this a job must start: RFC 3339 has no later years, whatever the time zone."""
+
 Wait = Annotated[float, Meta(ge=0, le=MAX_WAIT)]
-Span = Annotated[float, Meta(gt=0, le=MAX_WAIT)]
-Key = Annotated[str, Meta(min_length=1, max_length=255, pattern=r"^[^\x00-\x1f\x7f]+$")]
-Tenant = Annotated[str, Meta(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.:@-]{0,127}$")]
-Tag = Annotated[str, Meta(min_length=1, max_length=64)]
+Span = Annotated[float, Meta(ge=0.001, le=MAX_WAIT)]
+"""Seconds; Redis counts milliseconds, and none is no span."""
+
+Timeout = Annotated[float, Meta(gt=0, le=MAX_TIMEOUT)]
+Attempts = Annotated[int, Meta(ge=1, le=MAX_ATTEMPTS)]
+Key = Annotated[
+    str,
+    Meta(
+        min_length=1,
+        max_length=255,
+        pattern=r"^[^\x00-\x1f\x7f\ud800-\udfff]+\Z",
+        description="use 1 to 255 visible characters",
+    ),
+]
+Tenant = Annotated[
+    str,
+    Meta(
+        pattern=r"^[A-Za-z0-9][A-Za-z0-9_.:@-]{0,127}\Z",
+        description="use letters, digits and _.:@- at most 128, the first a letter or digit",
+    ),
+]
+Tag = Annotated[
+    str,
+    Meta(
+        min_length=1,
+        max_length=64,
+        pattern=r"^[^\ud800-\udfff]+$",
+        description="use what UTF-8 can hold: no lone surrogates",
+    ),
+]
 
 
 class BackoffRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -77,8 +106,8 @@ class JobFields(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only
     priority: str | int = "normal"
     delay: Wait | None = None
     run_at: Annotated[datetime, Meta(tz=True)] | None = None
-    timeout: Annotated[float, Meta(gt=0, le=MAX_TIMEOUT)] | None = None
-    max_attempts: Annotated[int, Meta(ge=1, le=MAX_ATTEMPTS)] | None = None
+    timeout: Timeout | None = None
+    max_attempts: Attempts | None = None
     backoff: BackoffRequest | None = None
     tags: Annotated[tuple[Tag, ...], Meta(max_length=MAX_TAGS)] = ()
     metadata: dict[str, Any] = {}
@@ -116,6 +145,15 @@ decode_request = Decoder(JobRequest)
 Model = TypeVar("Model", bound=msgspec.Struct)
 
 
+def wrong_time(run_at: object) -> str | None:
+    """What is wrong with a job's earliest start, if anything is."""
+    if not isinstance(run_at, datetime):
+        return "must be a datetime"
+    if run_at.tzinfo is None:
+        return "needs a time zone"
+    return None if run_at < LAST_TIME else "must be before the year 9999"
+
+
 def check_key(key: str, name: str) -> str:
     """An idempotency key that came in a header called `name`.
 
@@ -124,8 +162,8 @@ def check_key(key: str, name: str) -> str:
     """
     try:
         return msgspec.convert(key, Key)
-    except msgspec.ValidationError as error:
-        problem = f"{str(error).lower()}: use 1 to 255 visible characters"
+    except msgspec.ValidationError:
+        problem = "use 1 to 255 visible characters, in UTF-8"
         raise InvalidRequest("a header is wrong", (FieldError(f"/{name}", problem),)) from None
 
 

@@ -11,7 +11,7 @@ from jobqueue.app.bulk import BulkErrors, check_count
 from jobqueue.app.catalog import Catalog
 from jobqueue.app.contents import Contents
 from jobqueue.app.grouping import group_of
-from jobqueue.app.requests import JobRequest
+from jobqueue.app.requests import JobRequest, wrong_time
 from jobqueue.broker.broker import Broker
 from jobqueue.errors import FieldError, InvalidRequest, PayloadTooLarge, SettingsError
 from jobqueue.ids import ULID_LENGTH, created_at_ms, new_job_id, queue_of, split_job_id
@@ -229,6 +229,8 @@ def _wrong_options(request: JobRequest) -> Iterator[FieldError]:
         yield FieldError("/priority", f"must be one of {names}")
     if request.delay is not None and request.run_at is not None:
         yield FieldError("/run_at", "give either delay or run_at, not both")
+    if request.run_at is not None and (problem := wrong_time(request.run_at)):
+        yield FieldError("/run_at", problem)
     if request.metadata and len(msgspec.json.encode(request.metadata)) > MAX_METADATA:
         yield FieldError("/metadata", f"must not be longer than {MAX_METADATA} bytes as JSON")
     if request.unique or request.depends_on:

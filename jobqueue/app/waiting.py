@@ -3,6 +3,7 @@
 from datetime import datetime
 
 from jobqueue.app.names import check_queue
+from jobqueue.app.requests import wrong_time
 from jobqueue.app.submission import PRIORITIES
 from jobqueue.broker.broker import Broker
 from jobqueue.conflicts import AlreadyStarted, NotMovable, StillBlocked
@@ -37,12 +38,11 @@ class Waiting:
 
         Raises:
             StillBlocked: it waits for other jobs.
-            InvalidRequest: the time has no time zone.
+            InvalidRequest: it is no time, or has no time zone.
         """
-        if run_at.tzinfo is None:
-            problem = "needs a time zone"
+        if problem := wrong_time(run_at):
             raise InvalidRequest(f"run_at {problem}", (FieldError("/run_at", problem),))
-        run_at_ms = round(run_at.timestamp() * 1000)
+        run_at_ms = max(round(run_at.timestamp() * 1000), 0)
         _check(job_id, await self._broker.operator.reschedule(job_id, run_at_ms))
         return await self._read(job_id)
 

@@ -1,7 +1,7 @@
 """Enqueue: single submits of one loop tick share a script call, large ones are staged."""
 
 import asyncio
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
 from itertools import chain
 from typing import Any
@@ -35,6 +35,10 @@ MOVED_JOBS = 150
 
 SCRIPT_BYTES = 4 * 1024 * 1024
 """Most payload of one script call with more than one job, for the same reason."""
+
+CHECKED_GROUPS = 500
+"""Groups of a staged batch whose size its acceptance looks at, those with most jobs: as many as one
+script call has time for. Of each other a bulk has few jobs, and each part of it was checked."""
 
 STAGED_MS = 600_000
 """How long a staged batch waits to be accepted: far more than its upload takes."""
@@ -142,19 +146,29 @@ class Producer:
         if len(parts) == 1:
             answers = await self._enqueue_call(queue, jobs, "atomic")
             return refusals.check(call, jobs, answers)
-        await self._check(queue, parts, call)
-        return await self._enqueue_staged(queue, parts)
+        coming = await self._check(queue, parts, call)
+        return await self._enqueue_staged(queue, parts, coming)
 
     async def _check(
         self, queue: str, parts: Sequence[Sequence[NewJob]], call: Sequence[NewJob]
-    ) -> None:
-        """Raise what would refuse a call, before any part of it is accepted."""
+    ) -> list[NewJob]:
+        """Raise what would refuse a call, before any part of it is accepted.
+
+        Gives the jobs that no other will stand for.
+        """
         refusals.check_keys(parts)
+        standing: set[str] = set()
         for part in parts:
             some = [job for job in part if encode_extras(job)]
             if some:
                 answers = await self._enqueue_call(queue, some, "check")
                 refusals.check(call, some, answers, coming={job.id for job in call})
+                standing.update(
+                    job.id
+                    for job, answer in zip(some, answers, strict=True)
+                    if isinstance(answer, Accepted) and answer.stands_for
+                )
+        return [job for job in chain.from_iterable(parts) if job.id not in standing]
 
     async def _enqueue_call(
         self, queue: str, jobs: Sequence[NewJob], mode: str
@@ -172,7 +186,7 @@ class Producer:
         ]
 
     async def _enqueue_staged(
-        self, queue: str, parts: Sequence[Sequence[NewJob]]
+        self, queue: str, parts: Sequence[Sequence[NewJob]], coming: Sequence[NewJob]
     ) -> list[Accepted]:
         """Stage the jobs invisibly, accept them with one push, and move them on.
 
@@ -184,7 +198,11 @@ class Producer:
             arguments = chain.from_iterable(map(enqueue_arguments, part))
             await self._insist(scripts.stage(meta, batch, staged, STAGED_MS, arguments))
             staged += len(part)
-        accepted = await self._insist(scripts.accept_batch(meta, batch, staged))
+        groups = Counter(job.group for job in coming if job.group is not None)
+        counts = [each for pair in groups.most_common(CHECKED_GROUPS) for each in pair]
+        accepted = await self._insist(
+            scripts.accept_batch(meta, batch, staged, len(coming), counts)
+        )
         if isinstance(accepted, list):
             raise refusals.full(queue, *accepted)
         if not accepted:

@@ -5,6 +5,7 @@ from itertools import chain
 
 from jobqueue.conflicts import IdempotencyConflict
 from jobqueue.errors import (
+    Backpressure,
     FieldError,
     JobqueueError,
     QueueFull,
@@ -37,16 +38,16 @@ def error_of(job: NewJob, refusal: Refusal, *, at: str = "") -> JobqueueError:
             )
         case _:
             there, size, *group = refusal.what.split(" ", 2)
-            if group:
-                return TenantFull(
-                    f"{group[0]!r} has {there} jobs that have not ended, its limit is {size}: "
-                    "try again later"
-                )
-            return full(queue_of(job.id), int(there), int(size))
+            return full(queue_of(job.id), int(there), int(size), *(name.encode() for name in group))
 
 
-def full(queue: str, there: int, size: int) -> QueueFull:
-    """There is no room for a call's jobs."""
+def full(queue: str, there: int, size: int, group: bytes | None = None) -> Backpressure:
+    """There is no room for a call's jobs, in the queue or for one of its groups."""
+    if group is not None:
+        return TenantFull(
+            f"{group.decode()!r} has {there} jobs that have not ended, its limit is {size}: "
+            "try again later"
+        )
     return QueueFull(f"{there} jobs wait in queue {queue!r}, its limit is {size}: try again later")
 
 

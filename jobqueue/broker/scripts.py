@@ -22,8 +22,8 @@ def stage(batch: str, offset: int, keep_ms: int, rest: Iterable[Argument], /) ->
 
 
 @Script
-def accept_batch(batch: str, total: int, /) -> None:
-    """Accept a staged batch in one step."""
+def accept_batch(batch: str, total: int, coming: int, rest: Iterable[Argument], /) -> None:
+    """Accept a staged batch in one step: group, how many of its jobs are coming, for each."""
 
 
 @Script

@@ -113,7 +113,9 @@ class BatchRun:
         try:
             results = await self._handler(contexts, list(payloads.values()))
             _check(results, len(payloads))
-        except (Exception, asyncio.CancelledError, SystemExit) as error:  # noqa: BLE001 - a verdict
+        except GeneratorExit:  # as in `Single`
+            raise
+        except BaseException as error:  # noqa: BLE001 - a verdict
             for member in payloads:
                 member.fail(error)
         else:

@@ -58,5 +58,7 @@ class Single(Attempt):
         try:
             payload = await self.payload()
             await self.succeed(await self._handler(self.context(), payload))
-        except (Exception, asyncio.CancelledError, SystemExit) as error:  # noqa: BLE001 - a verdict
+        except GeneratorExit:  # the loop is gone, and whoever would settle a verdict with it
+            raise
+        except BaseException as error:  # noqa: BLE001 - a verdict: libraries raise beside Exception
             self.fail(error)

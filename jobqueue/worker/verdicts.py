@@ -1,10 +1,12 @@
 """What an attempt's end means for its job: pure, no I/O."""
 
 import traceback
+from collections.abc import Mapping
 from types import TracebackType
-from typing import Any
+from typing import Any, get_args
 
 from jobqueue.app.codec import to_json
+from jobqueue.app.family import Policy
 from jobqueue.app.references import is_reference
 from jobqueue.errors import (
     Cancelled,
@@ -15,6 +17,7 @@ from jobqueue.errors import (
     Unrecoverable,
     WaitForChildren,
 )
+from jobqueue.ids import split_job_id
 from jobqueue.model import ClaimedJob, Failure, Outcome, Verdict
 from jobqueue.retry import Retry
 from jobqueue.submission import Parent
@@ -59,6 +62,15 @@ def completed(job: ClaimedJob, value: Any, *, limit: int) -> Verdict:
 
 def failed(job: ClaimedJob, retry: Retry, error: BaseException) -> Verdict:
     """The handler raised: what it asked for, else another attempt while there are any."""
+    try:
+        return _after(job, retry, error)
+    except Exception as broken:  # noqa: BLE001 - a user's exception may raise whenever it is read
+        name = type(error).__name__
+        unreadable = RuntimeError(f"{name} cannot be read: {type(broken).__name__}")
+        return _after(job, retry, unreadable)
+
+
+def _after(job: ClaimedJob, retry: Retry, error: BaseException) -> Verdict:
     if isinstance(error, JobOutcome) and (verdict := _chosen(job, error)):
         return verdict
     failure = _failure(job, error)
@@ -126,11 +138,17 @@ def _chosen(job: ClaimedJob, error: JobOutcome) -> Verdict | None:
             snoozed = isinstance(error, Snooze)
             outcome = Outcome.SNOOZE if snoozed else Outcome.RATE_LIMITED
             return Verdict(job.id, job.token, outcome, delay_ms=round(error.delay * 1000))
-        case WaitForChildren() if error.job_id == job.id:
+        case WaitForChildren() if error.job_id == job.id and _can_wait(job, error.children):
             parents = tuple(Parent(child, policy) for child, policy in error.children.items())
             return Verdict(job.id, job.token, Outcome.WAIT, parents=parents)
         case _:
             return None
+
+
+def _can_wait(job: ClaimedJob, children: Mapping[str, str]) -> bool:
+    """Whether these are jobs for which one can wait; `JobContext.children` gives no others."""
+    known = all(map(split_job_id, children)) and set(children.values()) <= set(get_args(Policy))
+    return known and job.id not in children
 
 
 def _failure(job: ClaimedJob, error: BaseException) -> Failure:

@@ -1,11 +1,13 @@
 """Times of jobs: not before, not after, and how long they are kept."""
 
+import asyncio
+
 import pytest
 
 from jobqueue.broker.broker import Broker, Consumer
 from jobqueue.model import ClaimedJob, Outcome, Verdict
 from jobqueue.state import State
-from jobqueue.submission import JobOptions, NewJob, Parent
+from jobqueue.submission import JobOptions, NewJob, Parent, Priority
 from tests.support.redis import RedisClient
 from tests.support.wait import eventually
 
@@ -53,6 +55,20 @@ async def test_a_queued_job_expires(broker: Broker) -> None:
     job = expiring()
     await broker.enqueue(job)
     await expires(broker, job.id)
+
+
+async def test_a_job_expires_once(broker: Broker, consumer: Consumer) -> None:
+    """However often its priority was changed before, it is counted as one job that has ended."""
+    await broker.operator.pause(QUEUE)
+    job = expiring(group="red")
+    await broker.enqueue(job)
+    for priority in (Priority.HIGH, Priority.NORMAL) * 2:
+        await broker.operator.prioritize(job.id, priority)
+    await enqueue(broker, group="red")
+    await asyncio.sleep(SOON)
+    await broker.operator.resume(QUEUE)
+    assert len(await claim(consumer, 10)) == 1
+    assert await counts(broker) == {State.CANCELLED: 1, State.ACTIVE: 1}
 
 
 async def test_a_claim_takes_no_expired_job(broker: Broker, consumer: Consumer) -> None:

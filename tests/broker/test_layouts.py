@@ -144,7 +144,7 @@ async def test_older_programs_do_not_meet_new_bulks(
     consumer = await broker.consumer(QUEUE, worker_id="new", lease=LEASE)
     meta = f"{prefix}meta"
     await broker._channel.call(scripts.stage(meta, "NEW", 0, 60_000, enqueue_arguments(job)))
-    assert await broker._channel.call(scripts.accept_batch(meta, "NEW", 1)) == 1
+    assert await broker._channel.call(scripts.accept_batch(meta, "NEW", 1, 1, ())) == 1
     assert client.lrange(f"{prefix}intake", 0, -1) == ["BATCH"]
     await run_all(consumer)
     assert await state_of(broker, job.id) is State.COMPLETED

@@ -4,12 +4,15 @@ import asyncio
 from collections.abc import Awaitable, Callable
 
 import pytest
+from msgspec.structs import replace
 
 from jobqueue.broker.broker import Broker, Consumer
-from jobqueue.errors import QueueFull, TenantFull
+from jobqueue.errors import Backpressure, QueueFull, TenantFull
+from jobqueue.ids import new_job_id
 from jobqueue.limits import GroupLimits, QueueLimits, Rate
 from jobqueue.model import Outcome
 from jobqueue.state import State
+from jobqueue.submission import JobOptions, Unique, UniqueMode
 from tests.support.wait import eventually
 
 from .helpers import (
@@ -21,6 +24,7 @@ from .helpers import (
     crash,
     enqueue,
     idle_worker,
+    new_job,
     read,
     settle,
 )
@@ -225,6 +229,58 @@ async def test_a_queues_size_counts_what_waits(broker: Broker, consumer: Consume
     with pytest.raises(QueueFull):
         await enqueue(broker, 700)
     assert await counts(broker) == {State.QUEUED: 2, State.SCHEDULED: 1, State.ACTIVE: 1}
+
+
+async def test_the_longest_limit_that_a_tenant_met_counts(
+    broker: Broker, consumer: Consumer
+) -> None:
+    """Of two jobs that were told to wait, the one told last does not shorten the other's time."""
+    await enqueue(broker, 3, group="red")
+    long, short = await claim(consumer, 2)
+    await settle(consumer, [long], Outcome.RATE_LIMITED, delay_ms=60_000)
+    await settle(consumer, [short], Outcome.RATE_LIMITED, delay_ms=1)
+    started = asyncio.get_running_loop().time()
+    while asyncio.get_running_loop().time() < started + 0.1:
+        assert await claim(consumer, 5) == []
+
+
+async def test_a_large_bulk_fits_a_tenants_size_or_is_refused(broker: Broker) -> None:
+    """A bulk in many parts does not pass a limit that each part alone would keep."""
+    await broker.operator.set_limits(QUEUE, QueueLimits(group_size=700))
+    with pytest.raises(TenantFull, match="'red' has 0 jobs"):
+        await enqueue(broker, 701, group="red")
+    assert await counts(broker) == {}
+    await enqueue(broker, 700, group="red")
+    assert await counts(broker) == {State.QUEUED: 700}
+
+
+@pytest.mark.parametrize("limits", [QueueLimits(size=700), QueueLimits(group_size=700)])
+async def test_a_large_bulk_that_came_in_may_be_sent_again(
+    broker: Broker, limits: QueueLimits
+) -> None:
+    """Jobs for which the first ones stand by their idempotency key need no room."""
+    await broker.operator.set_limits(QUEUE, limits)
+    jobs = [new_job(group="red", options=JobOptions(key=str(n)), digest="d") for n in range(700)]
+    first = await broker.enqueue_many(jobs)
+    again = [replace(job, id=new_job_id(QUEUE)) for job in jobs]
+    assert [each.id for each in await broker.enqueue_many(again)] == [each.id for each in first]
+
+
+@pytest.mark.parametrize("mode", list(UniqueMode))
+@pytest.mark.parametrize("limits", [QueueLimits(size=1), QueueLimits(group_size=1)])
+async def test_a_job_that_another_stands_for_needs_no_room(
+    broker: Broker, mode: UniqueMode, limits: QueueLimits
+) -> None:
+    """Where a queue or tenant is full, a waiting job still takes the newest payload of its key."""
+    await broker.operator.set_limits(QUEUE, limits)
+    unique = JobOptions(unique=Unique("k", mode, ttl=60))
+    first = new_job(b"1", group="red", options=unique)
+    await broker.enqueue(first)
+    assert (await broker.enqueue(new_job(b"2", group="red", options=unique))).id == first.id
+    newest = mode in {UniqueMode.DEBOUNCE, UniqueMode.LATEST}
+    assert (await read(broker, first.id)).payload == (b"2" if newest else b"1")
+    with pytest.raises(Backpressure):
+        await broker.enqueue(new_job(group="red"))
 
 
 async def test_limits_are_read_back(broker: Broker) -> None:

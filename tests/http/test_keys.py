@@ -92,6 +92,12 @@ async def test_durability_that_cannot_be_had_is_503(service: Service, path: str)
     assert (wrong.status, set(wrong.errors())) == (422, {"/durability"})
 
 
+async def test_a_key_that_is_not_utf8_is_refused(service: Service) -> None:
+    """A header with bytes that are no text is refused as a wrong key is."""
+    answer = await service.post("/api/v1/jobs", BODY, headers={HEADER: "\udce9"})
+    assert (answer.status, set(answer.errors())) == (422, {f"/{HEADER}"})
+
+
 async def test_an_unknown_parent_is_422(service: Service) -> None:
     """A job that depends on one that is not there is refused."""
     answer = await service.post(

@@ -1,6 +1,7 @@
 """What `enqueue` can be asked for beyond a job's payload and time, and what types say for it."""
 
 from collections.abc import AsyncIterator
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -113,6 +114,45 @@ async def test_durability_is_asked_of_redis(rig: Rig) -> None:
     with pytest.raises(Exception, match="replica") as caught:
         await rig.app.enqueue("echo", 1, durability=Durability.REPLICATED)
     assert getattr(caught.value, "code", None) == "not_durable"
+
+
+@pytest.mark.parametrize(
+    ("wrong", "path", "words"),
+    [
+        ({"key": "\ud800"}, "/key", "visible characters"),
+        ({"unique_key": "\ud800"}, "/unique/key", "visible characters"),
+        ({"tags": ["\ud800"]}, "/tags/0", "UTF-8"),
+        ({"run_at": datetime.max.replace(tzinfo=UTC)}, "/run_at", "before the year 9999"),
+        ({"unique": Unique("a", UniqueMode.THROTTLE, 1e-5)}, "/unique/ttl", "0.001"),
+        ({"unique": Unique("a"), "unique_key": "b"}, "/unique_key", "not both"),
+        ({"depends_on": "default-01ARZ3NDEKTSV4RRFFQ69G5FAV"}, "/depends_on", "an array"),
+        ({"depends_on": None}, "/depends_on", "an array"),
+        ({"durability": "always"}, "/durability", "replicated, fsync"),
+    ],
+)
+async def test_names_the_wrong_argument(
+    rig: Rig, wrong: dict[str, Any], path: str, words: str
+) -> None:
+    """An argument that is wrong is named with what it should be, and nothing is enqueued."""
+    with pytest.raises(InvalidRequest) as caught:
+        await rig.app.enqueue("echo", 1, **wrong)
+    assert [error.path for error in caught.value.errors] == [path]
+    assert words in caught.value.errors[0].message
+    assert await rig.broker.queues() == []
+
+
+async def test_many_are_refused_by_their_index(rig: Rig) -> None:
+    """A job of many needs no payload, and what is no job at all is named by its index."""
+    await rig.app.enqueue_many([{"type": "echo"}])
+    with pytest.raises(InvalidRequest) as caught:
+        await rig.app.enqueue_many([{"type": "echo"}, "echo"])  # type: ignore[list-item]
+    assert [error.path for error in caught.value.errors] == ["/1"]
+
+
+async def test_tags_may_be_any_iterable(rig: Rig) -> None:
+    """Tags may be given as a set or a generator."""
+    job = await (await rig.app.enqueue("echo", 1, tags=(tag for tag in "ab"))).get()
+    assert job.options.tags == ("a", "b")
 
 
 async def test_a_type_has_a_limit_key_and_a_retention(redis_url: str, namespace: str) -> None:

@@ -1,12 +1,13 @@
 """Users' functions as job types."""
 
+import math
 from collections.abc import Sequence
 from typing import Any, Optional
 
 import msgspec
 import pytest
 
-from jobqueue import Batch, InvalidRequest, JobContext, JobQueue
+from jobqueue import Backoff, Batch, InvalidRequest, JobContext, JobQueue, Retry
 from jobqueue.app.handlers import read_signature
 from jobqueue.broker.broker import Connections
 from jobqueue.errors import SettingsError
@@ -162,3 +163,29 @@ def test_refuses_wrong_names(name: str, queue: str) -> None:
 
     with pytest.raises(SettingsError, match=name if queue == "q" else queue):
         app.job(name, queue=queue)(handler)
+
+
+@pytest.mark.parametrize(
+    ("policy", "words"),
+    [
+        ({"timeout": 0}, "timeout: expected a number > 0"),
+        ({"timeout": math.inf}, "timeout: expected a number <= 2592000"),
+        ({"retention": -1}, "retention: expected a number >= 0"),
+        ({"limit_key": "a..b"}, "limit_key: must be names with dots"),
+        ({"retry": Retry(0)}, "max_attempts: expected an integer >= 1"),
+        ({"retry": Retry(backoff=Backoff(delay=math.nan))}, "backoff.delay: expected a number"),
+        (
+            {"retry": Retry(backoff=Backoff(kind="cubic"))},  # type: ignore[arg-type]
+            "backoff.kind: must be one of exponential, fixed, linear",
+        ),
+        ({"retry": 3}, "retry must be a Retry, not 3"),
+    ],
+)
+def test_a_policy_that_no_job_could_have_is_refused(policy: dict[str, Any], words: str) -> None:
+    """What would fail each job of a type fails its definition, and says what to change."""
+    with pytest.raises(SettingsError, match=words):
+        JobQueue().job("echo", **policy)(_echo)
+
+
+async def _echo(_job: JobContext, payload: Any) -> Any:
+    return payload

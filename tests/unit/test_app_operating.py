@@ -1,7 +1,9 @@
 """What a program can do as an operator: queues, limits, jobs that wait, dead letters."""
 
-from collections.abc import AsyncIterator
+import math
+from collections.abc import AsyncIterator, Coroutine
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 
@@ -128,6 +130,47 @@ async def test_a_limit_that_is_none_is_refused(rig: Rig, limits: QueueLimits, pa
     with pytest.raises(InvalidRequest) as caught:
         await rig.app.set_limits("default", limits)
     assert [error.path for error in caught.value.errors] == [path]
+
+
+async def test_a_wrong_limit_of_a_group_is_named(rig: Rig) -> None:
+    """Which field of a group's limits is wrong is in the message."""
+    with pytest.raises(InvalidRequest) as caught:
+        await rig.app.set_group_limits("default", "a", GroupLimits(weight=0))
+    assert [(error.path, error.message) for error in caught.value.errors] == [
+        ("/groups", "expected an integer >= 1, in weight of one of them")
+    ]
+
+
+async def test_a_time_long_ago_means_now(rig: Rig) -> None:
+    """A job that is put at a time before all computers can start, and be read."""
+    handle = await rig.app.enqueue("echo", 1, delay=60)
+    await handle.reschedule(datetime.min.replace(tzinfo=UTC))
+    assert (await handle.get()).run_at_ms == 0
+    await rig.finish(Outcome.COMPLETED, queue="default", result=b"1")
+    assert (await handle.get()).state is State.COMPLETED
+
+
+async def test_wrong_words_of_operators_are_named(rig: Rig) -> None:
+    """A state, age, id, queue or time that is none is refused before anything is changed."""
+    app = rig.app
+    handle = await app.enqueue("echo", 1, delay=60)
+    far = datetime.max.replace(tzinfo=UTC)
+    wrong: list[tuple[Coroutine[Any, Any, object], str]] = [
+        (app.clear("default", "failed"), "/state"),  # type: ignore[arg-type]
+        (app.clear("default", "active"), "/state"),  # type: ignore[arg-type]
+        (app.pause(None), "/queue"),  # type: ignore[arg-type]
+        (app.purge_dead(older_than=math.nan), "/older_than"),
+        (app.replay_dead(older_than=-1), "/older_than"),
+        (app.purge_dead(handle.id), "/job_ids"),
+        (handle.reschedule(far), "/run_at"),
+        (handle.reschedule("soon"), "/run_at"),  # type: ignore[arg-type]
+        (app.set_limits("default", QueueLimits(rate=Rate(1, 1e-6))), "/rate/period"),
+        (app.set_group_limits("default", "\ud800", GroupLimits(size=1)), "/groups"),
+    ]
+    for call, path in wrong:
+        with pytest.raises(InvalidRequest) as caught:
+            await call
+        assert [error.path for error in caught.value.errors] == [path]
 
 
 async def test_changes_a_job_that_waits(rig: Rig) -> None:

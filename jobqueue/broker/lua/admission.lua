@@ -173,17 +173,29 @@ local function stand_in(entry)
   return x.t and throttled(entry) or x.u and MODES[x.m](entry, holders_now(entry))
 end
 
+-- Whether another job will stand for an entry by its unique key, so that it needs no room.
+local function is_stood_for(entry)
+  local x = entry.x
+  local name = x.t and key('throttle:' .. x.t)
+  if name then return holders[name] or redis.call('GET', name) end
+  if not x.u then return false end
+  local held = holders_now(entry)
+  return held.second or held.first and not (x.m == 'latest' and held.first.started_at)
+end
+
 -- A worker of an older version would run the job without heeding what it asks for.
 local function unheeded()
   local worker = not binding and part.older.worker()
   return worker and '!older ' .. worker
 end
 
--- The answer to an entry; `full` refuses it where no other stands for it by its idempotency key.
+-- The answer to an entry; `full` refuses it where no other stands for it.
 -- What it decides counts for the entries after it.
 local function admit(entry, full)
   local x = entry.x
-  local refused = unheeded() or x.k and earlier(entry) or full or x.g and over_size(entry) or without_parent(entry)
+  local no_room = full or x.g and over_size(entry)
+  local refused = unheeded() or x.k and earlier(entry)
+    or no_room and not is_stood_for(entry) and no_room or without_parent(entry)
   if refused then return refused end
   local standing = stand_in(entry)
   name_first(entry, standing or entry)

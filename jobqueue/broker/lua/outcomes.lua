@@ -13,12 +13,13 @@ local function snooze(job, verdict)
   part.deliveries.schedule(job, now + verdict.delay_ms, verdict.worker)
 end
 
--- Nothing of the job's group starts for a while. Where it has none, its worker holds its pool
--- back.
+-- Nothing of the job's group starts for a while, or for as long as another of its jobs has said. Where
+-- it has none, its worker holds its pool back.
 local function hold_back(job, delay_ms)
   local group = job.x.g
   if not group then return end
-  redis.call('HSET', key('held'), group, integer(now + delay_ms))
+  local held = tonumber(redis.call('HGET', key('held'), group) or 0)
+  redis.call('HSET', key('held'), group, integer(math.max(now + delay_ms, held)))
   turn_on('holds')
   released_groups[group] = true
 end

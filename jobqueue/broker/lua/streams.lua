@@ -21,6 +21,7 @@ local function candidate_of(id, spec, stream)
   if stream and (stream.lane ~= lane or stream.group ~= group) then return nil end
   if job.expires_at and tonumber(job.expires_at) <= now then
     expired[#expired + 1] = job
+    met[id] = true -- it may have more entries, of a priority that it had before
     return nil
   end
   if job.x.m == 'debounce' then job.holders = part.unique.holders_of(job) end
