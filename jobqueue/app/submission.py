@@ -30,6 +30,7 @@ from jobqueue.submission import (
     Priority,
     UniqueMode,
 )
+from jobqueue.timing import milliseconds, too_far
 
 if TYPE_CHECKING:
     from prometheus_client import Counter
@@ -143,7 +144,7 @@ class Submitter:
             payload=payload,
             priority=PRIORITIES[request.priority],
             delay_ms=round(request.delay * 1000) if request.delay else 0,
-            run_at_ms=round(request.run_at.timestamp() * 1000) if request.run_at else 0,
+            run_at_ms=milliseconds(request.run_at) if request.run_at else 0,
             options=self._options(request, job_type),
             digest=request.digest() if request.key is not None else "",
             group=group_of(job_type.limit_key, payload) or request.tenant,
@@ -226,6 +227,8 @@ def _wrong_options(request: JobRequest) -> Iterator[FieldError]:
         yield FieldError("/priority", f"must be one of {names}")
     if request.delay is not None and request.run_at is not None:
         yield FieldError("/run_at", "give either delay or run_at, not both")
+    if request.run_at is not None:
+        yield from too_far("/run_at", milliseconds(request.run_at))
     if request.metadata and len(msgspec.json.encode(request.metadata)) > MAX_METADATA:
         yield FieldError("/metadata", f"must not be longer than {MAX_METADATA} bytes as JSON")
     yield from _wrong_relations(request)

@@ -11,6 +11,7 @@ from jobqueue.ids import ULID_LENGTH
 from jobqueue.model import Job
 from jobqueue.state import State
 from jobqueue.submission import Priority
+from jobqueue.timing import milliseconds, too_far
 
 
 class Waiting:
@@ -37,12 +38,14 @@ class Waiting:
 
         Raises:
             StillBlocked: it waits for other jobs.
-            InvalidRequest: the time has no time zone.
+            InvalidRequest: the time has no time zone, or is no date any more.
         """
         if run_at.tzinfo is None:
             problem = "needs a time zone"
             raise InvalidRequest(f"run_at {problem}", (FieldError("/run_at", problem),))
-        run_at_ms = round(run_at.timestamp() * 1000)
+        run_at_ms = milliseconds(run_at)
+        if errors := (*too_far("/run_at", run_at_ms),):
+            raise InvalidRequest(f"run_at {errors[0].message}", errors)
         _check(job_id, await self._broker.operator.reschedule(job_id, run_at_ms))
         return await self._read(job_id)
 

@@ -121,6 +121,7 @@ async def test_keeps_payloads_untouched(service: Service, payload: bytes) -> Non
         ({"delay": 1, "run_at": "2100-01-01T00:00:00Z"}, "/run_at", "not both"),
         ({"run_at": "2100-01-01T00:00:00"}, "/run_at", "timezone"),
         ({"run_at": "tomorrow"}, "/run_at", "RFC3339"),
+        ({"run_at": "9999-12-31T23:59:59-14:00"}, "/run_at", "before the year 9000"),
         ({"timeout": 0}, "/timeout", "> 0"),
         ({"max_attempts": 0}, "/max_attempts", ">= 1"),
         ({"max_attempts": 1.5}, "/max_attempts", "integer"),
