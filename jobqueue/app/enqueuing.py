@@ -8,6 +8,7 @@ from jobqueue.app.arguments import request_of
 from jobqueue.app.bulk import BulkErrors
 from jobqueue.app.flow_requests import flow_of
 from jobqueue.app.handles import JobHandle
+from jobqueue.app.names import check_durability
 from jobqueue.app.opened import Opened
 from jobqueue.errors import InvalidRequest
 from jobqueue.retry import Backoff
@@ -41,7 +42,7 @@ class Enqueuing(Opened):
         expires_in: float | None = None,
         depends_on: Iterable[str | Parent] = (),
         retention: float | None = None,
-        durability: Durability | None = None,
+        durability: Durability | str | None = None,
     ) -> JobHandle:
         """Submit a job.
 
@@ -98,11 +99,12 @@ class Enqueuing(Opened):
                 "retention": retention,
             }
         )
-        submitted = await self._opened().submit(request, durability=durability)
+        level = check_durability(durability)
+        submitted = await self._opened().submit(request, durability=level)
         return self._handle(submitted.job.id)
 
     async def enqueue_many(
-        self, jobs: Iterable[Mapping[str, Any]], *, durability: Durability | None = None
+        self, jobs: Iterable[Mapping[str, Any]], *, durability: Durability | str | None = None
     ) -> list[JobHandle]:
         """Submit all of `jobs` or, when one is wrong, none.
 
@@ -116,6 +118,7 @@ class Enqueuing(Opened):
             StorageUnavailable: the storage cannot take a large payload: none was taken.
             Unavailable: Redis cannot take them now.
         """
+        level = check_durability(durability)
         requests: list[JobRequest] = []
         wrong = BulkErrors()
         for index, fields in enumerate(jobs):
@@ -124,7 +127,7 @@ class Enqueuing(Opened):
             except InvalidRequest as error:
                 wrong.add(index, error)
         wrong.raise_any()
-        accepted = await self._opened().submit_many(requests, durability=durability)
+        accepted = await self._opened().submit_many(requests, durability=level)
         return [self._handle(each.id) for each in accepted]
 
     async def enqueue_flow(
@@ -132,7 +135,7 @@ class Enqueuing(Opened):
         steps: Mapping[str, Mapping[str, Any]],
         *,
         key: str | None = None,
-        durability: Durability | None = None,
+        durability: Durability | str | None = None,
     ) -> dict[str, JobHandle]:
         """Submit jobs that wait for each other, all of them or, when one is wrong, none.
 
@@ -164,5 +167,6 @@ class Enqueuing(Opened):
             StorageUnavailable: the storage cannot take a large payload: none was taken.
             Unavailable: Redis cannot take them now.
         """
-        accepted = await self._opened().flows.submit(flow_of(steps, key), durability=durability)
+        level = check_durability(durability)
+        accepted = await self._opened().flows.submit(flow_of(steps, key), durability=level)
         return {name: self._handle(each.id) for name, each in accepted.items()}

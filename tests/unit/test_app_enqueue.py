@@ -115,6 +115,19 @@ async def test_durability_is_asked_of_redis(rig: Rig) -> None:
     assert getattr(caught.value, "code", None) == "not_durable"
 
 
+async def test_an_unknown_durability_is_refused(rig: Rig) -> None:
+    """What cannot be asked for is refused before anything is accepted."""
+    calls = (
+        rig.app.enqueue("echo", 1, durability="disk"),
+        rig.app.enqueue_many([{"type": "echo", "payload": 1}], durability="disk"),
+        rig.app.enqueue_flow({"a": {"type": "echo"}}, durability="disk"),
+    )
+    for call in calls:
+        with pytest.raises(InvalidRequest, match="one of replicated, fsync"):
+            await call
+    assert await rig.broker.queues() == []
+
+
 async def test_a_type_has_a_limit_key_and_a_retention(redis_url: str, namespace: str) -> None:
     """Jobs of a type are grouped by a field of their payload, and kept as long as it says."""
     settings = Settings(redis=RedisSettings(url=redis_url, namespace=namespace))
