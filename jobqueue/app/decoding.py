@@ -8,6 +8,7 @@ from typing import Any, Generic, NoReturn, TypeVar
 
 import msgspec
 
+from jobqueue.app.choices import choices
 from jobqueue.errors import FieldError, InvalidRequest, MalformedBody
 
 Model = TypeVar("Model", bound=msgspec.Struct)
@@ -124,10 +125,19 @@ def explain(
             try:
                 decode(fields[name], field.type)
             except msgspec.ValidationError as error:
-                errors.append(field_error(error, base=pointer((name,))))
+                errors.append(_with_choices(field_error(error), pointer((name,)), field.type))
         elif field.required:
             errors.append(FieldError(pointer((name,)), "is missing"))
     return tuple(errors)
+
+
+def _with_choices(error: FieldError, base: str, kind: Any) -> FieldError:
+    """An error in the field at `base`; one about a word names those that its `kind` takes."""
+    known = []
+    if error.message.startswith(_WRONG_WORD):
+        known = choices(kind, error.path.split("/")[1:])
+    hint = f": use one of {', '.join(known)}" if known else ""
+    return FieldError(base + error.path, error.message + hint)
 
 
 def pointer(parts: Iterable[str | int]) -> str:
@@ -145,6 +155,7 @@ _WORDS = {
     "datetime": "a time",
     "raw": "JSON",
 }
+_WRONG_WORD = "invalid enum value"
 _TYPE = re.compile(r"`([a-z |]+)`")
 _FIELD = re.compile(r"Object (contains unknown|missing required) field `(.*)`")
 
