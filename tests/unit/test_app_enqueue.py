@@ -115,6 +115,20 @@ async def test_durability_is_asked_of_redis(rig: Rig) -> None:
     assert getattr(caught.value, "code", None) == "not_durable"
 
 
+async def test_arguments_of_another_kind_are_named(rig: Rig) -> None:
+    """What is no mapping, no list and no backoff is refused as any wrong field is."""
+    wrong: list[tuple[Any, set[str]]] = [
+        (rig.app.enqueue_many([5]), {"/0"}),  # type: ignore[list-item]
+        (rig.app.enqueue_flow({"a": 5}), {"/steps/a"}),  # type: ignore[dict-item]
+        (rig.app.enqueue("echo", 1, depends_on="default-x"), {"/depends_on"}),
+        (rig.app.schedule("s", "echo", every=5, backoff=3), {"/backoff"}),  # type: ignore[arg-type]
+    ]
+    for call, paths in wrong:
+        with pytest.raises(InvalidRequest) as caught:
+            await call
+        assert {error.path for error in caught.value.errors} == paths
+
+
 async def test_an_unknown_durability_is_refused(rig: Rig) -> None:
     """What cannot be asked for is refused before anything is accepted."""
     calls = (
