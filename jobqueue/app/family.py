@@ -67,7 +67,7 @@ class Family:
         if not children:
             return []
         accepted = await self._submitter.submit_many(
-            [child.request for child in children], same_key_is_same=True
+            [child.request for child in children], as_children=True
         )
         waits = {each.id: child.on_failure for each, child in zip(accepted, children, strict=True)}
         inputs = await self._broker.inputs(job_id)

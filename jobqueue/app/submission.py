@@ -47,6 +47,10 @@ MAX_METADATA = 16 * 1024
 """Bytes of a job's metadata: it travels with every read of the job."""
 
 
+KEPT_FOR_OTHERS = 3600.0
+"""Seconds for which a job is kept at least that a job of another queue waits for: who waits hears
+of its end through a reaper, and an hour without any is an outage of its own."""
+
 CHECKED_AT_ONCE = 200
 """Jobs of a bulk that are checked before other callers get a turn: a few milliseconds."""
 
@@ -100,15 +104,15 @@ class Submitter:
         requests: Sequence[JobRequest],
         *,
         durability: Durability | None = None,
-        same_key_is_same: bool = False,
+        as_children: bool = False,
     ) -> list[Accepted]:
         """Enqueue all of `requests` or none; gives ids and states in their order.
 
         Args:
             requests: what is wanted.
             durability: how safe the jobs are when this returns.
-            same_key_is_same: whoever used an idempotency key before meant the same job, whatever
-                else the request said.
+            as_children: of a running job: whoever used an idempotency key before meant the same
+                job, whatever else the request said, and each is kept until that job has heard.
 
         Raises:
             InvalidRequest: names each wrong field, paths start with the index.
@@ -120,8 +124,8 @@ class Submitter:
         jobs = await self._prepare_all(requests)
         if not jobs:
             return []
-        if same_key_is_same:
-            jobs = [msgspec.structs.replace(job, digest="same") for job in jobs]
+        if as_children:
+            jobs = [msgspec.structs.replace(kept_for_others(job), digest="same") for job in jobs]
         jobs = await self._contents.keep_payloads(jobs)
         accepted = await self._broker.enqueue_many(jobs, durability=durability)
         answered = zip(jobs, accepted, strict=True)
@@ -197,6 +201,15 @@ class Submitter:
                 counter = JOBS_ENQUEUED.labels(label, job_type)
                 self._counters[label, job_type] = counter
             counter.inc(number)
+
+
+def kept_for_others(job: NewJob) -> NewJob:
+    """`job`, kept until those have heard of its end that ask for it later."""
+    retention = job.options.retention
+    if retention is None or retention >= KEPT_FOR_OTHERS:
+        return job
+    options = msgspec.structs.replace(job.options, retention=KEPT_FOR_OTHERS)
+    return msgspec.structs.replace(job, options=options)
 
 
 def _queue_of(job: NewJob) -> str:

@@ -210,6 +210,20 @@ async def test_children_may_run_in_other_queues(harness: Harness) -> None:
         assert result_of(await harness.ended(job_id)) == 6
 
 
+async def test_children_that_are_not_to_be_kept(harness: Harness) -> None:
+    """Children with a retention of nothing still give their results to the job that waits."""
+
+    async def total(job: JobContext, numbers: list[int]) -> int:
+        children = ({"type": "double", "payload": each, "retention": 0} for each in numbers)
+        return sum(await job.children(children))
+
+    harness.define("double", double, queue="far")
+    harness.define("total", total)
+    job_id = await harness.submit("total", [1, 2])
+    async with harness.worker(queues={QUEUE: 1, "far": 1}), reaping(harness):
+        assert result_of(await harness.ended(job_id)) == 6
+
+
 async def test_a_replayed_job_finds_its_children_as_they_are_now(harness: Harness) -> None:
     """A job that a dead child took with it goes on once that child was replayed, then itself."""
     healed: list[bool] = []
