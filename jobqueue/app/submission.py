@@ -252,9 +252,13 @@ def _wrong_relations(request: JobRequest) -> Iterator[FieldError]:
     unique = request.unique
     if unique and unique.ttl is None and unique.mode in NEED_TTL:
         yield FieldError("/unique/ttl", f"is needed in mode {unique.mode}: seconds")
+    policies: dict[str, str] = {}
     for index, parent in enumerate(request.parents()):
         if split_job_id(parent.id) is None:
             yield FieldError(f"/depends_on/{index}", f"{parent.id!r} is no job id")
+        elif policies.setdefault(parent.id, parent.on_failure) != parent.on_failure:
+            problem = "names the same job again, with another on_failure: name it once"
+            yield FieldError(f"/depends_on/{index}", problem)
 
 
 def _as_job(job: NewJob, accepted: Accepted) -> Job:

@@ -115,6 +115,15 @@ async def test_durability_is_asked_of_redis(rig: Rig) -> None:
     assert getattr(caught.value, "code", None) == "not_durable"
 
 
+async def test_a_parent_has_one_policy(rig: Rig) -> None:
+    """A job that is named with two policies is refused, as only one of them could hold."""
+    first = await rig.app.enqueue("echo", 1)
+    with pytest.raises(InvalidRequest) as caught:
+        await rig.app.enqueue("echo", 1, depends_on=[first.id, Parent(first.id, "ignore")])
+    assert [error.path for error in caught.value.errors] == ["/depends_on/1"]
+    await rig.app.enqueue("echo", 1, depends_on=[first.id, first.id])
+
+
 async def test_arguments_of_another_kind_are_named(rig: Rig) -> None:
     """What is no mapping, no list and no backoff is refused as any wrong field is."""
     wrong: list[tuple[Any, set[str]]] = [
