@@ -133,7 +133,8 @@ class JobContext:
 
         A result is plain JSON. In place of one that is dead, cancelled or gone, which its
         `on_failure` allows, is a `JobFailed`, `JobCancelled` or `JobNotFound`. One that had not
-        ended when another's `continue` started this job is left out.
+        ended when another's `continue` started this job is left out. A job that is run again
+        waits for nobody, and gets what its parents have made by then.
 
         Raises:
             Unavailable: Redis, or the storage of a large result, does not answer.

@@ -22,6 +22,11 @@ MAX_EVERY = 10 * 365 * 86400.0
 MAX_CRON = 256
 """Characters of a cron expression: a list of every minute of an hour fits."""
 
+END_OF_TIME_MS = 221_845_392_000_000
+"""The year 9000: what lies before it is a date in every time zone, whatever is added to it."""
+
+TOO_FAR = "must be before the year 9000"
+
 FIELDS = 5
 """Fields of a cron expression without seconds."""
 
@@ -110,11 +115,19 @@ def check_timing(timing: Timing) -> Iterator[FieldError]:
         yield FieldError("/start", "must not be before 1970")
     elif end is not None and end < start:
         yield FieldError("/end", "must not be before start")
+    for name, moment_ms in (("start", start), ("end", end or 0)):
+        if moment_ms >= END_OF_TIME_MS:
+            yield FieldError(f"/{name}", TOO_FAR)
+
+
+def milliseconds(moment: datetime) -> int:
+    """A moment with a time zone as Unix time in milliseconds."""
+    return round(moment.timestamp() * 1000)
 
 
 def _wrong_period(timing: Timing) -> Iterator[FieldError]:
     if not MIN_EVERY <= (timing.every or 0) <= MAX_EVERY:
-        yield FieldError("/every", f"must be {MIN_EVERY:g} to {MAX_EVERY:g} seconds")
+        yield FieldError("/every", f"must be {MIN_EVERY:.0f} to {MAX_EVERY:.0f} seconds")
     if timing.timezone != "UTC":
         yield FieldError("/timezone", "goes with cron only: a period has no wall clock")
 

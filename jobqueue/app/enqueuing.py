@@ -41,7 +41,7 @@ class Enqueuing(Opened):
         expires_in: float | None = None,
         depends_on: Iterable[str | Parent] = (),
         retention: float | None = None,
-        durability: Durability | None = None,
+        durability: Durability | str | None = None,
     ) -> JobHandle:
         """Submit a job.
 
@@ -99,7 +99,7 @@ class Enqueuing(Opened):
         return self._handle(submitted.job.id)
 
     async def enqueue_many(
-        self, jobs: Iterable[Mapping[str, Any]], *, durability: Durability | None = None
+        self, jobs: Iterable[Mapping[str, Any]], *, durability: Durability | str | None = None
     ) -> list[JobHandle]:
         """Submit all of `jobs` or, when one is wrong, none.
 
@@ -130,7 +130,7 @@ class Enqueuing(Opened):
         steps: Mapping[str, Mapping[str, Any]],
         *,
         key: str | None = None,
-        durability: Durability | None = None,
+        durability: Durability | str | None = None,
     ) -> dict[str, JobHandle]:
         """Submit jobs that wait for each other, all of them or, when one is wrong, none.
 

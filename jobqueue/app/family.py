@@ -1,6 +1,6 @@
 """What a running job knows of others: those that it waited for, and those that it adds."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Literal
 
 import msgspec
@@ -36,11 +36,27 @@ class Family:
 
     async def parents(self, job_id: str, parents: Iterable[str]) -> dict[str, Any]:
         """What those of a job's parents that have ended made, see `JobContext.parents`."""
+        wanted = [*parents]
         inputs = await self._broker.inputs(job_id)
+        inputs |= await self._since(wanted, inputs)
         return {
             parent: await self._made(parent, inputs[parent])
-            for parent in parents
+            for parent in wanted
             if parent in inputs
+        }
+
+    async def _since(self, parents: Sequence[str], inputs: Mapping[str, Input]) -> dict[str, Input]:
+        """What those have made since that left nothing: they, or the job, were replayed."""
+        lacking = [
+            parent
+            for parent in parents
+            if parent not in inputs or inputs[parent].state != State.COMPLETED
+        ]
+        standings = await self._broker.standings(lacking) if lacking else {}
+        return {
+            parent: Input(standing.state, standing.result or b"")
+            for parent, standing in standings.items()
+            if standing.state.is_final
         }
 
     async def children(
@@ -51,7 +67,7 @@ class Family:
         if not children:
             return []
         accepted = await self._submitter.submit_many(
-            [child.request for child in children], same_key_is_same=True
+            [child.request for child in children], as_children=True
         )
         waits = {each.id: child.on_failure for each, child in zip(accepted, children, strict=True)}
         inputs = await self._broker.inputs(job_id)

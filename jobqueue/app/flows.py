@@ -12,7 +12,7 @@ import msgspec
 from jobqueue.app.bulk import BulkErrors, check_count
 from jobqueue.app.contents import Contents
 from jobqueue.app.flow_requests import FlowRequest, place_of
-from jobqueue.app.submission import Submitter
+from jobqueue.app.submission import Submitter, kept_for_others
 from jobqueue.broker.broker import Broker
 from jobqueue.errors import InvalidRequest, PayloadTooLarge, UnknownParent
 from jobqueue.ids import new_job_id, queue_of
@@ -52,7 +52,7 @@ class Flows:
             Unavailable: Redis, or the storage of a large payload, cannot take them now.
         """
         check_count(len(flow.steps), self._limits)
-        jobs = await self._prepare(flow)
+        jobs = _kept(await self._prepare(flow))
         stored = await self._contents.keep_payloads([*jobs.values()])
         accepted = await self._insist(stored, durability)
         self._submitter.count(job for job in stored if not accepted[job.id].stands_for)
@@ -112,6 +112,14 @@ class Flows:
         alone = [_without_parents(job) for job in jobs]
         answers = await self._broker.foresee(alone)
         return {job.id: answer for job, answer in zip(jobs, answers, strict=True)}
+
+
+def _kept(jobs: dict[str, NewJob]) -> dict[str, NewJob]:
+    """`jobs`; where they come in queue by queue, each is kept that others wait for."""
+    if len({queue_of(job.id) for job in jobs.values()}) == 1:
+        return jobs
+    awaited = {parent.id for job in jobs.values() for parent in job.options.depends_on}
+    return {name: kept_for_others(job) if job.id in awaited else job for name, job in jobs.items()}
 
 
 def waves(jobs: Sequence[NewJob]) -> Iterator[list[NewJob]]:

@@ -2,7 +2,7 @@
 
 import hashlib
 from collections.abc import Mapping
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Annotated, Any, Literal, TypeVar
 
 import msgspec
@@ -13,6 +13,7 @@ from jobqueue.app.decoding import Decoder, explain
 from jobqueue.errors import FieldError, InvalidRequest
 from jobqueue.retry import MAX_DELAY, Backoff
 from jobqueue.submission import Parent, Unique, UniqueMode
+from jobqueue.timing import END_OF_TIME_MS, TOO_FAR, milliseconds
 
 MAX_WAIT = 10 * 365 * 86400
 """Seconds by which a job may be delayed: longer is a mistake in units."""
@@ -28,9 +29,6 @@ MAX_TAGS = 32
 
 MAX_PARENTS = 1000
 """Jobs that one job may wait for: a fan-in of more is read as a mistake."""
-
-LAST_TIME = datetime(9999, 1, 1, tzinfo=UTC)
-"""Before this a job must start: RFC 3339 has no later years, whatever the time zone."""
 
 Wait = Annotated[float, Meta(ge=0, le=MAX_WAIT)]
 Span = Annotated[float, Meta(ge=0.001, le=MAX_WAIT)]
@@ -151,7 +149,7 @@ def wrong_time(run_at: object) -> str | None:
         return "must be a datetime"
     if run_at.tzinfo is None:
         return "needs a time zone"
-    return None if run_at < LAST_TIME else "must be before the year 9999"
+    return TOO_FAR if milliseconds(run_at) >= END_OF_TIME_MS else None
 
 
 def check_key(key: str, name: str) -> str:

@@ -21,7 +21,7 @@ from jobqueue.ids import split_job_id
 from jobqueue.registry import check_name
 from jobqueue.schedule import NO_PAYLOAD, Missed, Overlap, Schedule, ScheduleInfo
 from jobqueue.submission import NewJob
-from jobqueue.timing import Timing, check_timing
+from jobqueue.timing import Timing, check_timing, milliseconds
 
 MAX_JITTER = 86400
 """Seconds by which jobs may be spread: more than a day is a mistake in units."""
@@ -62,8 +62,8 @@ class ScheduleRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True, k
             cron=self.cron,
             timezone=self.timezone,
             every=self.every,
-            start_ms=_milliseconds(self.start),
-            end_ms=_milliseconds(self.end),
+            start_ms=milliseconds(self.start) if self.start else None,
+            end_ms=milliseconds(self.end) if self.end else None,
         )
 
 
@@ -147,10 +147,6 @@ def _schedule(name: str, request: ScheduleRequest, timing: Timing, job: NewJob) 
         overlap=request.overlap,
         missed=request.missed,
     )
-
-
-def _milliseconds(moment: datetime | None) -> int | None:
-    return round(moment.timestamp() * 1000) if moment else None
 
 
 def _wrong_name(name: str) -> list[FieldError]:

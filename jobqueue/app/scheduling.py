@@ -4,8 +4,7 @@ from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Any
 
-import msgspec
-
+from jobqueue.app.arguments import plain_fields
 from jobqueue.app.opened import Opened
 from jobqueue.app.requests import model_from
 from jobqueue.app.schedules import ScheduleRequest
@@ -86,11 +85,11 @@ class Scheduling(Opened):
             "priority": priority,
             "timeout": timeout,
             "max_attempts": max_attempts,
-            "backoff": backoff and msgspec.structs.asdict(backoff),
+            "backoff": backoff,
             "tags": tags,
             "metadata": metadata or {},
         }
-        request = model_from(fields, ScheduleRequest, what="schedule")
+        request = model_from(plain_fields(fields), ScheduleRequest, what="schedule")
         return await self._opened().schedules.put(name, request)
 
     async def get_schedule(self, name: str) -> ScheduleInfo:

@@ -30,6 +30,7 @@ from jobqueue.submission import (
     Priority,
     UniqueMode,
 )
+from jobqueue.timing import milliseconds
 
 if TYPE_CHECKING:
     from prometheus_client import Counter
@@ -45,6 +46,10 @@ NEED_TTL = (UniqueMode.THROTTLE, UniqueMode.DEBOUNCE)
 MAX_METADATA = 16 * 1024
 """Bytes of a job's metadata: it travels with every read of the job."""
 
+
+KEPT_FOR_OTHERS = 3600.0
+"""Seconds for which a job is kept at least that a job of another queue waits for: who waits hears
+of its end through a reaper, and an hour without any is an outage of its own."""
 
 CHECKED_AT_ONCE = 200
 """Jobs of a bulk that are checked before other callers get a turn: a few milliseconds."""
@@ -99,15 +104,15 @@ class Submitter:
         requests: Sequence[JobRequest],
         *,
         durability: Durability | None = None,
-        same_key_is_same: bool = False,
+        as_children: bool = False,
     ) -> list[Accepted]:
         """Enqueue all of `requests` or none; gives ids and states in their order.
 
         Args:
             requests: what is wanted.
             durability: how safe the jobs are when this returns.
-            same_key_is_same: whoever used an idempotency key before meant the same job, whatever
-                else the request said.
+            as_children: of a running job: whoever used an idempotency key before meant the same
+                job, whatever else the request said, and each is kept until that job has heard.
 
         Raises:
             InvalidRequest: names each wrong field, paths start with the index.
@@ -119,8 +124,8 @@ class Submitter:
         jobs = await self._prepare_all(requests)
         if not jobs:
             return []
-        if same_key_is_same:
-            jobs = [msgspec.structs.replace(job, digest="same") for job in jobs]
+        if as_children:
+            jobs = [msgspec.structs.replace(kept_for_others(job), digest="same") for job in jobs]
         jobs = await self._contents.keep_payloads(jobs)
         accepted = await self._broker.enqueue_many(jobs, durability=durability)
         answered = zip(jobs, accepted, strict=True)
@@ -145,7 +150,7 @@ class Submitter:
             payload=payload,
             priority=PRIORITIES[request.priority],
             delay_ms=round(request.delay * 1000) if request.delay else 0,
-            run_at_ms=round(request.run_at.timestamp() * 1000) if request.run_at else 0,
+            run_at_ms=milliseconds(request.run_at) if request.run_at else 0,
             options=self._options(request, job_type),
             digest=request.digest() if request.key is not None else "",
             group=group_of(job_type.limit_key, payload) or request.tenant,
@@ -205,6 +210,15 @@ class Submitter:
             counter.inc(number)
 
 
+def kept_for_others(job: NewJob) -> NewJob:
+    """`job`, kept until those have heard of its end that ask for it later."""
+    retention = job.options.retention
+    if retention is None or retention >= KEPT_FOR_OTHERS:
+        return job
+    options = msgspec.structs.replace(job.options, retention=KEPT_FOR_OTHERS)
+    return msgspec.structs.replace(job, options=options)
+
+
 def _check(request: JobRequest, job_type: JobType, payload: bytes, payload_path: str) -> None:
     """Raises InvalidRequest with all that is wrong, of the kind that the type's parser chose."""
     errors = list(_wrong_options(request))
@@ -242,9 +256,13 @@ def _wrong_relations(request: JobRequest) -> Iterator[FieldError]:
     unique = request.unique
     if unique and unique.ttl is None and unique.mode in NEED_TTL:
         yield FieldError("/unique/ttl", f"is needed in mode {unique.mode}: seconds")
+    policies: dict[str, str] = {}
     for index, parent in enumerate(request.parents()):
         if split_job_id(parent.id) is None:
             yield FieldError(f"/depends_on/{index}", f"{parent.id!r} is no job id")
+        elif policies.setdefault(parent.id, parent.on_failure) != parent.on_failure:
+            problem = "names the same job again, with another on_failure: name it once"
+            yield FieldError(f"/depends_on/{index}", problem)
 
 
 def _as_job(job: NewJob, accepted: Accepted) -> Job:

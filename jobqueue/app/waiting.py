@@ -12,6 +12,7 @@ from jobqueue.ids import ULID_LENGTH
 from jobqueue.model import Job
 from jobqueue.state import State
 from jobqueue.submission import Priority
+from jobqueue.timing import milliseconds
 
 
 class Waiting:
@@ -42,7 +43,7 @@ class Waiting:
         """
         if problem := wrong_time(run_at):
             raise InvalidRequest(f"run_at {problem}", (FieldError("/run_at", problem),))
-        run_at_ms = max(round(run_at.timestamp() * 1000), 0)
+        run_at_ms = max(milliseconds(run_at), 0)
         _check(job_id, await self._broker.operator.reschedule(job_id, run_at_ms))
         return await self._read(job_id)
 

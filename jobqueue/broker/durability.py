@@ -58,7 +58,8 @@ class Confirmation:
         if not copies:
             raise NotDurable(
                 f"the jobs are accepted, but Redis did not confirm {level} within "
-                f"{WAIT_MS / 1000:g} s: submit them again with the same idempotency keys"
+                f"{WAIT_MS / 1000:g} s: see that {_NEEDS[level]}, and submit them again with the "
+                "same idempotency keys"
             )
         if not there and not last.stands_for:
             raise NotDurable(
@@ -77,4 +78,9 @@ class Confirmation:
 _COMMANDS = {
     Durability.REPLICATED: ("WAIT", 1, WAIT_MS),
     Durability.FSYNC: ("WAITAOF", 1, 0, WAIT_MS),
+}
+
+_NEEDS = {
+    Durability.REPLICATED: "a replica is connected and keeps up",
+    Durability.FSYNC: "its disk keeps up",
 }

@@ -6,7 +6,7 @@ from typing import Any
 
 import msgspec
 
-from jobqueue.broker import scripts
+from jobqueue.broker import queue_list, scripts
 from jobqueue.broker.codec import LETTERS, retention_argument, ulid_of
 from jobqueue.broker.commands import Commands
 from jobqueue.broker.keys import Keys
@@ -171,7 +171,7 @@ class Operator:
 
     async def _introduce(self, queue: str) -> None:
         """Enter a queue, which may not have been used yet, into the list of queues."""
-        await resend(lambda: self._channel.execute("SADD", self._keys.queues, queue))
+        await resend(lambda: queue_list.enter(self._channel, self._keys.queues, queue))
 
     async def _on_one(self, job_id: str, script: Any, *arguments: Any) -> str:
         """The answer of a script about one job, in the queue in which that is now."""

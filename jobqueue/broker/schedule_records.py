@@ -107,7 +107,7 @@ def info_of(record: Record) -> ScheduleInfo:
         schedule=schedule,
         state=ScheduleState.ACTIVE if moving else ScheduleState(record.state),
         next_slot_ms=None if moving else record.due_ms,
-        last_slot_ms=record.number("last_slot"),
+        last_slot_ms=record.number("last_slot") or None,
         last_job_id=f"{schedule.queue}-{last_job}" if last_job else None,
         fired=record.number("fired") or 0,
         skipped=record.number("skipped") or 0,

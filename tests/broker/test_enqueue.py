@@ -7,6 +7,7 @@ import pytest
 from jobqueue.broker.broker import Broker, Consumer
 from jobqueue.errors import RedisFull
 from jobqueue.ids import new_job_id
+from jobqueue.limits import QueueLimits
 from jobqueue.model import Outcome
 from jobqueue.retry import Backoff
 from jobqueue.state import State
@@ -165,6 +166,9 @@ async def test_a_full_redis_refuses_and_keeps_nothing_half_written(
         with pytest.raises(RedisFull):
             await broker.enqueue(new_job())
         await settle(consumer, running, Outcome.COMPLETED, result=b"1")
+        assert await broker.operator.pause(QUEUE)
+        await broker.operator.set_limits(QUEUE, QueueLimits(concurrency=1))
+        assert await broker.operator.resume(QUEUE)
     finally:
         client.config_set("maxmemory", 0)
     assert await counts(broker) == {State.COMPLETED: 1}

@@ -28,7 +28,7 @@ async def test_what_is_put_is_read(rig: Rig) -> None:
     assert info == await info_of(rig.broker)
     assert (info.schedule, info.state) == (wanted, ScheduleState.ACTIVE)
     assert info.next_slot_ms == wanted.timing.next_after(before)
-    assert (info.fired, info.skipped, info.last_job_id) == (0, 0, None)
+    assert (info.fired, info.skipped, info.last_slot_ms, info.last_job_id) == (0, 0, None, None)
 
 
 async def test_the_same_again_changes_nothing(rig: Rig) -> None:

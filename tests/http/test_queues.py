@@ -153,6 +153,7 @@ async def test_refuses_to_change_a_job_that_runs(service: Service) -> None:
         assert (answer.status, answer.code) == (409, "already_started")
     wrong: list[tuple[str, Any, str]] = [
         ("reschedule", {"run_at": "2030-01-01T00:00:00"}, "/run_at"),
+        ("reschedule", {"run_at": "9999-12-31T23:59:59-14:00"}, "/run_at"),
         ("prioritize", {"priority": "urgent"}, "/priority"),
         ("move", {"queue": "stats"}, "/queue"),
         ("move", {}, "/queue"),

@@ -1,7 +1,7 @@
 """Reading JSON strictly, without a server around it."""
 
 from contextlib import suppress
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import msgspec
 import pytest
@@ -11,12 +11,14 @@ from msgspec import Meta
 
 from jobqueue.app.decoding import Decoder, check_json, fields_of, pointer
 from jobqueue.errors import FieldError, InvalidRequest, MalformedBody
+from jobqueue.state import State
 
 
 class Inner(msgspec.Struct, forbid_unknown_fields=True):
     """A part of a model."""
 
     size: Annotated[int, Meta(ge=0)] = 0
+    state: State = State.QUEUED
 
 
 class Model(msgspec.Struct, forbid_unknown_fields=True):
@@ -25,7 +27,8 @@ class Model(msgspec.Struct, forbid_unknown_fields=True):
     name: str
     raw: msgspec.Raw = msgspec.Raw(b"null")
     inner: Inner | None = None
-    many: list[Inner] = []
+    many: tuple[int | Inner, ...] = ()
+    side: Literal["left", "right"] = "left"
     table: dict[str, int] = {}
 
 
@@ -88,6 +91,12 @@ def test_both_checks_agree_on_what_is_json(body: bytes) -> None:
         (b'{"name":"x","many":[{},{"size":"1"}]}', "/many/1/size", "expected an integer"),
         (b'{"name":"x","table":{"a":"1"}}', "/table", "expected an integer, got a string"),
         (b"[]", "", "expected an object, got an array"),
+        (b'{"name":"x","side":"up"}', "/side", "must be one of left, right"),
+        (
+            b'{"name":"x","many":[1,{"state":"odd"}]}',
+            "/many/1/state",
+            "must be one of scheduled, blocked, queued",
+        ),
     ],
 )
 def test_points_at_what_is_wrong(body: bytes, path: str, message: str) -> None:

@@ -111,7 +111,7 @@ async def test_keeps_tenant_and_retention(rig: Rig) -> None:
 
 async def test_durability_is_asked_of_redis(rig: Rig) -> None:
     """A server without replicas says in time that it cannot give what was asked."""
-    with pytest.raises(Exception, match="replica") as caught:
+    with pytest.raises(Exception, match="replica is connected") as caught:
         await rig.app.enqueue("echo", 1, durability=Durability.REPLICATED)
     assert getattr(caught.value, "code", None) == "not_durable"
 
@@ -122,7 +122,7 @@ async def test_durability_is_asked_of_redis(rig: Rig) -> None:
         ({"key": "\ud800"}, "/key", "visible characters"),
         ({"unique_key": "\ud800"}, "/unique/key", "visible characters"),
         ({"tags": ["\ud800"]}, "/tags/0", "UTF-8"),
-        ({"run_at": datetime.max.replace(tzinfo=UTC)}, "/run_at", "before the year 9999"),
+        ({"run_at": datetime.max.replace(tzinfo=UTC)}, "/run_at", "before the year 9000"),
         ({"unique": Unique("a", UniqueMode.THROTTLE, 1e-5)}, "/unique/ttl", "0.001"),
         ({"unique": Unique("a"), "unique_key": "b"}, "/unique_key", "not both"),
         ({"depends_on": "default-01ARZ3NDEKTSV4RRFFQ69G5FAV"}, "/depends_on", "an array"),
@@ -153,6 +153,42 @@ async def test_tags_may_be_any_iterable(rig: Rig) -> None:
     """Tags may be given as a set or a generator."""
     job = await (await rig.app.enqueue("echo", 1, tags=(tag for tag in "ab"))).get()
     assert job.options.tags == ("a", "b")
+
+
+async def test_a_parent_has_one_policy(rig: Rig) -> None:
+    """A job that is named with two policies is refused, as only one of them could hold."""
+    first = await rig.app.enqueue("echo", 1)
+    with pytest.raises(InvalidRequest) as caught:
+        await rig.app.enqueue("echo", 1, depends_on=[first.id, Parent(first.id, "ignore")])
+    assert [error.path for error in caught.value.errors] == ["/depends_on/1"]
+    await rig.app.enqueue("echo", 1, depends_on=[first.id, first.id])
+
+
+async def test_arguments_of_another_kind_are_named(rig: Rig) -> None:
+    """What is no mapping, no list and no backoff is refused as any wrong field is."""
+    wrong: list[tuple[Any, set[str]]] = [
+        (rig.app.enqueue_many([5]), {"/0"}),  # type: ignore[list-item]
+        (rig.app.enqueue_flow({"a": 5}), {"/steps/a"}),  # type: ignore[dict-item]
+        (rig.app.enqueue("echo", 1, depends_on="default-x"), {"/depends_on"}),
+        (rig.app.schedule("s", "echo", every=5, backoff=3), {"/backoff"}),  # type: ignore[arg-type]
+    ]
+    for call, paths in wrong:
+        with pytest.raises(InvalidRequest) as caught:
+            await call
+        assert {error.path for error in caught.value.errors} == paths
+
+
+async def test_an_unknown_durability_is_refused(rig: Rig) -> None:
+    """What cannot be asked for is refused before anything is accepted."""
+    calls = (
+        rig.app.enqueue("echo", 1, durability="disk"),
+        rig.app.enqueue_many([{"type": "echo", "payload": 1}], durability="disk"),
+        rig.app.enqueue_flow({"a": {"type": "echo"}}, durability="disk"),
+    )
+    for call in calls:
+        with pytest.raises(InvalidRequest, match="one of replicated, fsync"):
+            await call
+    assert await rig.broker.queues() == []
 
 
 async def test_a_type_has_a_limit_key_and_a_retention(redis_url: str, namespace: str) -> None:

@@ -9,6 +9,7 @@ import pytest
 from jobqueue import (
     InvalidRequest,
     JobHandle,
+    JobNotFound,
     PayloadTooLarge,
     QueueFull,
     QueueLimits,
@@ -128,6 +129,24 @@ async def test_a_flow_goes_over_several_queues(rig: Rig) -> None:
     await relay(rig, "here", "there")
     await rig.finish(Outcome.COMPLETED, queue="here", result=b"3")
     assert set((await states(handles)).values()) == {State.COMPLETED}
+
+
+async def test_a_step_is_kept_until_other_queues_have_heard(rig: Rig) -> None:
+    """What a step made that is not to be kept reaches a step of another queue all the same."""
+    handles = await rig.app.enqueue_flow(
+        {
+            "first": step(queue="here", retention=0),
+            "near": step("first", queue="here", retention=0),
+            "far": step("first", queue="there"),
+        }
+    )
+    for _ in range(2):
+        await rig.finish(Outcome.COMPLETED, queue="here", result=b"1")
+    await rig.broker.reap("here", lease=15)
+    await relay(rig, "there", "here")
+    assert (await handles["far"].get()).state is State.QUEUED
+    with pytest.raises(JobNotFound):
+        await handles["near"].get()
 
 
 async def relay(rig: Rig, *queues: str) -> None:

@@ -9,7 +9,7 @@ from cronsim import CronSimError
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from jobqueue.timing import MACROS, Timing, check_timing
+from jobqueue.timing import END_OF_TIME_MS, MACROS, Timing, check_timing
 
 from .timings import DAY, PERIODS, TIMES, TIMINGS, ZONES, ms, slots
 
@@ -154,6 +154,14 @@ def test_macros_are_what_cron_says(macro: str, meaning: str) -> None:
     assert slots(Timing(cron=macro), after, 3) == slots(Timing(cron=meaning), after, 3)
 
 
+@pytest.mark.parametrize("zone", ["Asia/Tokyo", "America/St_Johns"])
+def test_the_last_start_has_a_slot(zone: str) -> None:
+    """The latest start that is taken is a date on every wall clock."""
+    timing = Timing(cron="0 0 29 2 MON", timezone=zone, start_ms=END_OF_TIME_MS - 1)
+    assert not list(check_timing(timing))
+    assert timing.next_after(0)
+
+
 @pytest.mark.parametrize(
     ("timing", "path", "words"),
     [
@@ -175,6 +183,8 @@ def test_macros_are_what_cron_says(macro: str, meaning: str) -> None:
         (Timing(every=1e12), "/every", "1 to"),
         (Timing(every=60, start_ms=-1), "/start", "1970"),
         (Timing(every=60, start_ms=5, end_ms=4), "/end", "before start"),
+        (Timing(every=60, end_ms=END_OF_TIME_MS), "/end", "year 9000"),
+        (Timing(every=60, start_ms=END_OF_TIME_MS), "/start", "year 9000"),
     ],
 )
 def test_what_is_wrong_is_named(timing: Timing, path: str, words: str) -> None:

@@ -210,6 +210,20 @@ async def test_children_may_run_in_other_queues(harness: Harness) -> None:
         assert result_of(await harness.ended(job_id)) == 6
 
 
+async def test_children_that_are_not_to_be_kept(harness: Harness) -> None:
+    """Children with a retention of nothing still give their results to the job that waits."""
+
+    async def total(job: JobContext, numbers: list[int]) -> int:
+        children = ({"type": "double", "payload": each, "retention": 0} for each in numbers)
+        return sum(await job.children(children))
+
+    harness.define("double", double, queue="far")
+    harness.define("total", total)
+    job_id = await harness.submit("total", [1, 2])
+    async with harness.worker(queues={QUEUE: 1, "far": 1}), reaping(harness):
+        assert result_of(await harness.ended(job_id)) == 6
+
+
 async def test_a_replayed_job_finds_its_children_as_they_are_now(harness: Harness) -> None:
     """A job that a dead child took with it goes on once that child was replayed, then itself."""
     healed: list[bool] = []
@@ -234,6 +248,52 @@ async def test_a_replayed_job_finds_its_children_as_they_are_now(harness: Harnes
         await harness.ended(child)
         await harness.broker.retry(job_id)
         assert result_of(await harness.ended(job_id)) == ["up"]
+
+
+@pytest.mark.parametrize("queue", [QUEUE, "far"])
+async def test_a_replayed_job_finds_its_parents_as_they_are_now(
+    harness: Harness, queue: str
+) -> None:
+    """A job that a dead parent took with it finds what the parent made once that was replayed."""
+    healed: list[bool] = []
+
+    async def flaky(_: JobContext, _payload: Any) -> str:
+        if not healed:
+            raise Unrecoverable("down", "not now")
+        return "up"
+
+    async def look(job: JobContext, _: Any) -> list[str]:
+        return [str(each) for each in (await job.parents()).values()]
+
+    harness.define("flaky", flaky, queue=queue)
+    harness.define("look", look)
+    parent = await harness.submit("flaky")
+    child = await harness.submit("look", depends_on=(Parent(parent),))
+    async with harness.worker(queues={QUEUE: 1, queue: 1}), reaping(harness):
+        assert (await harness.ended(child)).state is State.DEAD
+        healed.append(True)
+        for job_id in (parent, child):
+            await harness.broker.retry(job_id)
+            await harness.ended(job_id)
+        assert result_of(await harness.ended(child)) == ["up"]
+
+
+async def test_a_replayed_job_finds_parents_that_ended_without_it(harness: Harness) -> None:
+    """A job that was cancelled while it waited has all inputs when it is run after all."""
+
+    async def look(job: JobContext, _: Any) -> list[int]:
+        return [*(await job.parents()).values()]
+
+    harness.define("double", double)
+    harness.define("look", look)
+    parent = await harness.submit("double", 2, delay=60)
+    child = await harness.submit("look", depends_on=(Parent(parent),))
+    await harness.broker.cancel(child)
+    await harness.broker.operator.promote(parent)
+    async with harness.worker():
+        await harness.ended(parent)
+        await harness.broker.retry(child)
+        assert result_of(await harness.ended(child)) == [4]
 
 
 async def test_wrong_children_are_an_error_of_the_handler(harness: Harness) -> None:
