@@ -7,6 +7,8 @@ changes nothing, so any number of processes may carry, and any of them may die o
 import asyncio
 from typing import NamedTuple
 
+import structlog
+
 from jobqueue.broker import queue_list, scripts
 from jobqueue.broker.codec import retention_argument
 from jobqueue.broker.commands import Commands
@@ -17,6 +19,8 @@ from jobqueue.settings import RetentionSettings
 
 MESSAGES = 100
 """Messages of one step: each may hold a result of 64 KiB."""
+
+_log = structlog.get_logger(__name__)
 
 
 class _Message(NamedTuple):
@@ -57,8 +61,9 @@ class Outbox:
     async def _deliver(self, message: _Message) -> bytes | None:
         """Give one message to its queue; None where that cannot take it now."""
         names = split_job_id(message.to.decode())
-        if names is None:
-            raise ValueError(f"not a job id: {message.to!r}")
+        if names is None:  # nobody could take it, and it would stand in the way of the others
+            _log.error("message_for_nobody", to=message.to, op=message.op, peer=message.peer)
+            return message.raw
         queue, ulid = names
         try:
             await queue_list.enter(self._channel, self._keys.queues, queue)

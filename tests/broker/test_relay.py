@@ -186,6 +186,20 @@ async def test_a_message_that_no_queue_takes_keeps_no_other(
     assert client.zcard(f"{prefix_of(namespace)}outbox") == 1
 
 
+async def test_a_message_for_no_job_is_dropped(
+    broker: Broker, consumer: Consumer, client: RedisClient, namespace: str
+) -> None:
+    """What is for an id that can be no job's is given up, and messages after it arrive."""
+    await broker.enqueue(new_job(options=JobOptions(depends_on=(Parent("nobody's"),))))
+    (parent,) = await enqueue(broker)
+    child = job_there(Parent(parent))
+    await broker.enqueue(child)
+    await complete(consumer, await claim_one(consumer))
+    await passes(broker)
+    assert await state_of(broker, child.id) is State.QUEUED
+    assert client.zcard(f"{prefix_of(namespace)}outbox") == 0
+
+
 async def test_children_hear_of_their_parents_out_of_memory(
     broker: Broker, consumer: Consumer, client: RedisClient
 ) -> None:
