@@ -6,10 +6,18 @@
 
 local PARTS_OF_JOB = 5
 
-local function known(jobs)
+local function read_each(jobs, start)
   local keys = {}
-  for i = 1, #jobs, PARTS_OF_JOB do keys[#keys + 1] = prefix .. jobs[i] end
+  for i = 1, #jobs, PARTS_OF_JOB do keys[#keys + 1] = start .. jobs[i] end
   return redis.call('MGET', unpack(keys))
+end
+
+-- What is known of each job: its spec, or that it was here and was moved away.
+local function known(jobs, mode)
+  local specs = read_each(jobs, prefix)
+  if not on.moves or mode == 'moved' then return specs end
+  for i, trail in ipairs(read_each(jobs, key('moved:'))) do specs[i] = specs[i] or trail end
+  return specs
 end
 
 -- Whether a job asks for nothing but a place in its lane, now.
@@ -132,15 +140,17 @@ local function write(jobs, coming, asking)
 end
 
 -- Accepts `jobs`. Answers what `admission` says of each. `mode`: each for itself, all or none of them
--- (atomic), none at all (check), or all of them whatever has changed (staged).
+-- (atomic), none at all (check), or all of them whatever has changed: jobs that were staged, or moved
+-- here from another queue, perhaps from here before.
 local function accept_all(jobs, mode)
-  local existing, due_before, asking = known(jobs), nil, false
+  local existing, due_before, asking = known(jobs, mode), nil, false
+  local bound = mode == 'staged' or mode == 'moved'
   for i = 1, #jobs, PARTS_OF_JOB do
     asking = asking or jobs[i + 4] ~= ''
     due_before = due_before or not is_plain(jobs, i) and first_due()
   end
-  if asking and mode == 'staged' then part.admission.bind() end
-  local room = on.size and mode ~= 'staged' and room_left()
+  if asking and bound then part.admission.bind() end
+  local room = on.size and not bound and room_left()
   local coming, answers, refused = decide(jobs, existing, room, asking)
   if mode == 'check' or (mode == 'atomic' and refused) then return answers end
   write(jobs, coming, asking)
