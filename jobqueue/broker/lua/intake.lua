@@ -1,5 +1,5 @@
 --!include version events runnable groups dependencies finishing admission
---!module accept_all move
+--!module accept_all move known
 -- How new jobs enter: directly, or from a batch that was staged because it is large.
 -- A batch is a flat list of (id, spec, delay, run_at, extras), oldest at the left; `extras` is '' for
 -- a job that asks for nothing else.
@@ -80,7 +80,8 @@ local function write_extras(entry)
   local expires_in = entry.extras.expires_in
   if expires_in then
     status[#status + 1] = 'expires_at'
-    status[#status + 1] = integer(now + expires_in)
+    entry.expires_at = integer(now + expires_in)
+    status[#status + 1] = entry.expires_at
     redis.call('ZADD', key('expiring'), now + expires_in, entry.id)
   end
   if #status > 0 then redis.call('HSET', status_key(entry.id), unpack(status)) end

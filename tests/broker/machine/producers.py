@@ -9,7 +9,7 @@ from hypothesis.stateful import rule
 from jobqueue.conflicts import IdempotencyConflict
 from jobqueue.errors import Backpressure, UnknownParent
 from jobqueue.submission import JobOptions, NewJob, Parent, Priority, Unique
-from tests.broker.helpers import new_job, prefix_of
+from tests.broker.helpers import QUEUE, new_job, prefix_of
 
 from .base import Machine
 from .strategies import PICK, POLICIES, TENANTS, UNIQUE, picked
@@ -43,7 +43,8 @@ class Producers(Machine):
         parents: list[tuple[int, Any]],
     ) -> None:
         """A job that asks for more than a place in line."""
-        chosen = [(picked(sorted(self.accepted), pick), policy) for pick, policy in parents]
+        here = self.jobs_in(QUEUE)
+        chosen = [(picked(here, pick), policy) for pick, policy in parents]
         options = JobOptions(
             key=key,
             unique=unique,
@@ -69,8 +70,19 @@ class Producers(Machine):
             if answer.stands_for is None:
                 assert answer.id == job.id
                 self.accepted.add(job.id)
+                self.sent.append(job)
                 if answer.state.is_final:
                     self.final.add(job.id)
+
+    @rule(pick=PICK)
+    def enqueue_again(self, pick: int) -> None:
+        """A producer that lost the answer sends its job again, wherever that is by now."""
+        job = picked([job for job in self.sent if job.id in self.accepted], pick)
+        if job is None:
+            return
+        before = self.digest()
+        self.run_(self.broker.enqueue_many([job]))
+        assert self.digest() == before
 
     @rule(tenant=TENANTS, policy=POLICIES, unique=UNIQUE, delayed=st.booleans())
     def enqueue_flow(
