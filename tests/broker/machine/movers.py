@@ -3,7 +3,7 @@
 from typing import Any
 
 from hypothesis import strategies as st
-from hypothesis.stateful import precondition, rule
+from hypothesis.stateful import rule
 
 from jobqueue.app.dead import DeadLetters
 from jobqueue.app.listing import JobFilter
@@ -70,12 +70,13 @@ class Movers(Machine):
         texts: Any = self.client.zrange(outbox, 0, -1)
         return list(texts)
 
-    @precondition(lambda self: self.messages)
     @rule(pick=PICK)
     def carry_again(self, pick: int) -> None:
         """A message that arrived long ago is carried over again: the next reaper meets it."""
-        outbox, text = self.messages[pick % len(self.messages)]
-        self.client.zadd(outbox, {text.encode("latin-1"): 1})
+        message = picked(self.messages, pick)
+        if message:
+            outbox, text = message
+            self.client.zadd(outbox, {text.encode("latin-1"): 1})
 
     def _history(self, job_id: str) -> Any:
         job = self.run_(self.broker.get(job_id))

@@ -3,7 +3,7 @@
 import asyncio
 
 from hypothesis import strategies as st
-from hypothesis.stateful import precondition, rule
+from hypothesis.stateful import rule
 
 from jobqueue.broker.broker import Consumer, Lease
 from jobqueue.job_log import NewLines
@@ -24,11 +24,11 @@ class Workers(Machine):
         """A worker asks for work, or hands back what was delivered to it."""
         self._claim(name, slots, QUEUE)
 
-    @precondition(lambda self: self.places)
     @rule(name=st.sampled_from(WORKERS), slots=st.integers(0, 3))
     def claim_moved(self, name: str, slots: int) -> None:
-        """A worker of the other queue asks for work."""
-        self._claim(name, slots, OTHER)
+        """A worker of the other queue asks for work, where there was any."""
+        if self.places:
+            self._claim(name, slots, OTHER)
 
     def _claim(self, name: str, slots: int, queue: str) -> None:
         for job in self.run_(self.consumer(name, queue).claim(slots)).jobs:
