@@ -226,6 +226,16 @@ async def test_replays_dead_letters(rig: Rig) -> None:
     assert await counts(rig) == {State.QUEUED: 2}
 
 
+async def test_a_filter_that_is_none_is_refused(rig: Rig) -> None:
+    """A misspelled filter replays and purges nothing."""
+    await die(rig)
+    with pytest.raises(TypeError, match="quue"):
+        await rig.app.replay_dead(quue="images")  # type: ignore[call-arg]  # what is tested
+    with pytest.raises(TypeError, match="quue"):
+        await rig.app.purge_dead(quue="images")  # type: ignore[call-arg]  # what is tested
+    assert await counts(rig) == {State.DEAD: 1}
+
+
 async def test_replays_many_dead_letters(rig: Rig) -> None:
     """More dead jobs than one step takes are replayed by one call."""
     await kill_many(rig, 250)

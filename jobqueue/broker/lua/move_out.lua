@@ -29,10 +29,9 @@ local function belongings()
   return fields
 end
 
-local spec = redis.call('GET', prefix .. job)
-if not spec then return 'not_found' end
+local found = part.unstarted.read(job)
+if not found then return 'not_found' end
 if target == queue then return 'here' end
-local found = job_of(job, part.unstarted.UNSTARTED)
 if found.state ~= 'queued' and found.state ~= 'scheduled' then return found.state end
 local kept_by = bond(found)
 if kept_by then return kept_by end
@@ -45,7 +44,7 @@ local timeline = redis.call('LRANGE', prefix .. job .. ':timeline', 0, -1)
 timeline[#timeline + 1] = part.timeline.moved_line(queue .. '-' .. job)
 local message = {
   op = 'enqueue',
-  spec = (found.lane or string.sub(spec, 1, 1)) .. string.sub(spec, 2),
+  spec = (found.lane or found.letter) .. redis.call('GETRANGE', prefix .. job, 1, -1),
   run_at = run_at,
   extras = cmsgpack.pack({
     x = {g = found.x.g, r = found.x.r},
