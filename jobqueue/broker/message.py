@@ -15,6 +15,8 @@ class Message(NamedTuple):
         spec: the job that comes, with `run_at` and `extras` as `enqueue` takes them.
         move: what a moved job has behind it, as arrive.lua takes it.
         log: the key of its log, in both queues; empty where it has none.
+        name: what the job that watches calls the watched one; empty: by its full id.
+        number: which move brought that to its queue.
     """
 
     raw: bytes
@@ -28,3 +30,5 @@ class Message(NamedTuple):
     extras: bytes
     move: bytes
     log: bytes
+    name: bytes
+    number: int

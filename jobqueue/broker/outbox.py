@@ -69,7 +69,9 @@ class Outbox:
         meta, peer, answer = self._keys.meta(queue), message.peer.decode(), None
         match message.op:
             case b"watch":
-                answer = await self._channel.call(scripts.watch(meta, ulid, peer))
+                name, number = message.name.decode(), message.number
+                call = scripts.watch(meta, ulid, peer, name, number)
+                answer = await self._channel.call(call)
             case b"tell":
                 state, result = message.state.decode(), message.result
                 call = scripts.tell(meta, ulid, peer, state, result, self._retention)

@@ -152,7 +152,7 @@ def purge(state: str, rest: Iterable[Argument], /) -> None:
 
 
 @Script
-def watch(job: str, peer: str, /) -> None:
+def watch(job: str, peer: str, name: str, number: int, /) -> None:
     """Let a job of another queue wait for one of this."""
 
 

@@ -150,12 +150,16 @@ def _idempotency_keys(queue: Snapshot) -> Iterator[str]:
 def _blocked(queue: Snapshot) -> Iterator[str]:
     """Who waits will be told."""
     followers = {ulid for _, value in queue.texts("unique:") for ulid in value.split(" ")[1:]}
+    moved = {ulid for ulid, _ in queue.trails()} - queue.specs
     for ulid in queue.sets["blocked"]:
         waits = queue.hash(f"{ulid}:waits")
         if not waits and ulid not in followers:
             yield f"{ulid} is blocked by nothing"
         for parent in waits:
-            if len(parent) == len(ulid) and ulid not in queue.items(f"{parent}:dependents"):
+            here = (
+                len(parent) == len(ulid) and parent not in moved
+            )  # the others are asked from afar
+            if here and ulid not in queue.items(f"{parent}:dependents"):
                 yield f"{ulid} waits for {parent}, which does not know"
 
 

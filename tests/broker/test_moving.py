@@ -118,7 +118,7 @@ async def test_whoever_asks_for_a_job_on_its_way_carries_it_on(
     """The process that moved it died in between: no call says that there is no such job."""
     (job_id,) = await enqueue(broker)
     with monkeypatch.context() as patch:
-        patch.setattr(broker.operator, "_outbox", _Dead())
+        patch.setattr(broker.operator, "_outbox", Dead())
         with pytest.raises(ConnectionError):
             await broker.operator.move(job_id, OTHER)
     assert await broker.operator.prioritize(job_id, Priority.LOW) == "queued"
@@ -126,10 +126,11 @@ async def test_whoever_asks_for_a_job_on_its_way_carries_it_on(
     assert (await read(broker, job_id)).id == there(job_id)
 
 
-class _Dead:
+class Dead:
     """The outbox of a process that dies before it carries anything."""
 
     async def relay(self, queue: str) -> bool:
+        """Nothing is carried."""
         raise ConnectionError(queue)
 
 

@@ -12,7 +12,7 @@ local lines = tonumber(ARGV[7])
 retention = ARGV[8]
 
 local came = cmsgpack.unpack(move)
-if part.moves.number_of(job) >= came.number or first_letter(job) ~= '' then return 'done' end
+if part.moves.latest(job) >= came.number or first_letter(job) ~= '' then return 'done' end
 if lines > 0 and redis.call('LLEN', key(log)) ~= lines then return 'log' end
 redis.call('EXISTS', prefix .. job .. ':timeline', prefix .. job .. ':error', prefix .. job .. ':log')
 part.intake.accept_all({job, spec, '0', run_at, extras}, 'moved')

@@ -38,7 +38,7 @@ if kept_by then return kept_by end
 local run_at = found.state == 'scheduled' and found.run_at or '0'
 -- a job that starts late is looked for until then
 local keep_trail_ms = math.max(keep_ms, part.unique.DAY) + math.max(run_at - now, 0)
-local number = part.moves.number_of(job) + 1
+local number = part.moves.latest(job) + 1
 local full_id = target .. '-' .. job
 local timeline = redis.call('LRANGE', prefix .. job .. ':timeline', 0, -1)
 timeline[#timeline + 1] = part.timeline.moved_line(queue .. '-' .. job)

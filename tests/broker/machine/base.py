@@ -97,10 +97,6 @@ class Machine(RuleBasedStateMachine):
         """The id that a job has where it is."""
         return f"{self.place_of(job_id)}-{ulid_of(job_id)}"
 
-    def jobs_in(self, queue: str) -> list[str]:
-        """The jobs that are in a queue, whatever became of them."""
-        return sorted(job_id for job_id in self.accepted if self.place_of(job_id) == queue)
-
     def forget(self, job_ids: set[str]) -> None:
         """An operator removed these jobs."""
         self.accepted -= job_ids

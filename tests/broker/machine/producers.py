@@ -9,7 +9,7 @@ from hypothesis.stateful import rule
 from jobqueue.conflicts import IdempotencyConflict
 from jobqueue.errors import Backpressure, UnknownParent
 from jobqueue.submission import JobOptions, NewJob, Parent, Priority, Unique
-from tests.broker.helpers import QUEUE, new_job, prefix_of
+from tests.broker.helpers import new_job, prefix_of
 
 from .base import Machine
 from .strategies import PICK, POLICIES, TENANTS, UNIQUE, picked
@@ -43,8 +43,7 @@ class Producers(Machine):
         parents: list[tuple[int, Any]],
     ) -> None:
         """A job that asks for more than a place in line."""
-        here = self.jobs_in(QUEUE)
-        chosen = [(picked(here, pick), policy) for pick, policy in parents]
+        chosen = [(picked(sorted(self.accepted), pick), policy) for pick, policy in parents]
         options = JobOptions(
             key=key,
             unique=unique,

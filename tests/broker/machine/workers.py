@@ -53,10 +53,9 @@ class Workers(Machine):
             return
         self.held.remove(holder)
         name, job = holder
-        beside = [each for each in self.jobs_in(job.queue) if each != first_id(job.id)]
-        parent = picked(beside, other)
+        parent = picked(sorted(self.accepted - {first_id(job.id)}), other)
         waitable = parent is not None and self.state_of(parent) is not State.BLOCKED
-        parents = (Parent(self.id_now(parent), "continue"),) if parent and waitable else ()
+        parents = (Parent(parent, "continue"),) if parent and waitable else ()
         verdict = Verdict(
             job.id, job.token, outcome, delay, b"1", Failure("X", "it broke"), "x", parents
         )
