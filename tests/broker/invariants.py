@@ -150,7 +150,7 @@ def _idempotency_keys(queue: Snapshot) -> Iterator[str]:
 def _blocked(queue: Snapshot) -> Iterator[str]:
     """Who waits will be told."""
     followers = {ulid for _, value in queue.texts("unique:") for ulid in value.split(" ")[1:]}
-    moved = {ulid for ulid, _ in queue.trails()} - queue.specs
+    moved = {ulid for ulid, _ in queue.trails()}
     for ulid in queue.sets["blocked"]:
         waits = queue.hash(f"{ulid}:waits")
         if not waits and ulid not in followers:

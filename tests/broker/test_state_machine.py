@@ -5,6 +5,7 @@ from hypothesis import HealthCheck, Phase, settings
 from hypothesis.stateful import invariant, rule, run_state_machine_as_test
 from typing_extensions import override
 
+from jobqueue.broker.codec import ulid_of
 from jobqueue.limits import GroupLimits, QueueLimits
 from jobqueue.model import Outcome, Verdict
 
@@ -15,10 +16,9 @@ from .machine.operators import Operators
 from .machine.producers import Producers
 from .machine.schedules import Schedules
 from .machine.strategies import PICK
-from .machine.workers import Workers
 
 
-class Lives(Producers, Workers, Operators, Movers, Schedules):
+class Lives(Producers, Movers, Operators, Schedules):
     """Jobs, three workers that die, stall, lie and re-send, operators, and reapers."""
 
     @rule(pick=PICK)
@@ -33,6 +33,14 @@ class Lives(Producers, Workers, Operators, Movers, Schedules):
         """Redis is consistent after every step."""
         for queue in self.queues:
             assert violations(self.client, prefix_of(self.namespace, queue)) == []
+
+    @invariant()
+    def is_in_one_place(self) -> None:
+        """A job that is moved is in one queue, or on its way."""
+        starts = [prefix_of(self.namespace, queue) for queue in self.queues]
+        for job_id in self.places:
+            found = self.client.exists(*(start + ulid_of(job_id) for start in starts))
+            assert found <= 1, f"{job_id} is in two queues"
 
     @override
     def teardown(self) -> None:

@@ -12,14 +12,15 @@ from jobqueue.broker.codec import ulid_of
 from jobqueue.state import State
 from tests.broker.helpers import QUEUE, prefix_of
 
-from .base import OTHER, Machine
+from .base import OTHER
 from .strategies import PICK, picked
+from .workers import Workers
 
 KEEP_MS = 86_400_000
 STAYS = {"awaited", "inputs", "unique"}
 
 
-class Movers(Machine):
+class Movers(Workers):
     """Jobs go to the other queue, and come back; dead ones are removed.
 
     Attributes:
@@ -72,11 +73,19 @@ class Movers(Machine):
 
     @rule(pick=PICK)
     def carry_again(self, pick: int) -> None:
-        """A message that arrived long ago is carried over again: the next reaper meets it."""
+        """A message that arrived long ago is carried over again."""
         message = picked(self.messages, pick)
         if message:
             outbox, text = message
             self.client.zadd(outbox, {text.encode("latin-1"): 1})
+            self.reap()
+
+    @rule(pick=PICK)
+    def come_back_and_carry_again(self, pick: int) -> None:
+        """A message is carried over again after its job has left where that brought it."""
+        self.move_and_die(pick)
+        self.move(pick, QUEUE)
+        self.carry_again(len(self.messages) - 1)
 
     def _history(self, job_id: str) -> Any:
         job = self.run_(self.broker.get(job_id))
