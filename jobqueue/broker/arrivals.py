@@ -24,17 +24,19 @@ class Arrivals:
         self._keys = keys
         self._retention = retention
 
-    async def hand_over(self, message: Message, *, left: str, queue: str, ulid: str) -> None:
-        """Let a job arrive in `queue` that has left the queue `left`."""
+    async def hand_over(self, message: Message, *, left: str, queue: str, ulid: str) -> bool:
+        """Let a job arrive in `queue` that has left the queue `left`; whether it has."""
         name = message.log.decode()
         lines = await self._channel.execute("LLEN", self._keys.of(left, name)) if name else 0
-        if await self._arrive(message, queue, ulid, lines) == b"log":
+        arrived = await self._arrive(message, queue, ulid, lines)
+        if not arrived:
             await self._copy_log(name, left=left, queue=queue)
-            await self._arrive(message, queue, ulid, lines)
-        if name:
+            arrived = await self._arrive(message, queue, ulid, lines)
+        if arrived and name:
             await self._channel.execute("UNLINK", self._keys.of(left, name))
+        return arrived
 
-    async def _arrive(self, message: Message, queue: str, ulid: str, lines: int) -> bytes:
+    async def _arrive(self, message: Message, queue: str, ulid: str, lines: int) -> bool:
         call = scripts.arrive(
             self._keys.meta(queue),
             ulid,
@@ -46,8 +48,7 @@ class Arrivals:
             lines,
             self._retention,
         )
-        answer: bytes = await self._channel.call(call)
-        return answer
+        return bool(await self._channel.call(call) == b"done")
 
     async def _copy_log(self, name: str, *, left: str, queue: str) -> None:
         source, offset = self._keys.of(left, name), 0

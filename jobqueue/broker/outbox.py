@@ -59,23 +59,24 @@ class Outbox:
         queue, ulid = names
         try:
             await queue_list.enter(self._channel, self._keys.queues, queue)
-            answer = await self._do(source, message, queue, ulid)
+            done = await self._do(source, message, queue, ulid)
         except (RedisFull, SchemaMismatch):
             return None
-        return None if answer == b"coming" else message.raw
+        return message.raw if done else None
 
-    async def _do(self, source: str, message: Message, queue: str, ulid: str) -> bytes | None:
-        """What a message asks for; what the script answered to one about a dependency."""
-        meta, peer, answer = self._keys.meta(queue), message.peer.decode(), None
+    async def _do(self, source: str, message: Message, queue: str, ulid: str) -> bool:
+        """Do what a message asks for; False: it is to be sent again."""
+        meta, peer = self._keys.meta(queue), message.peer.decode()
         match message.op:
             case b"watch":
                 name, number = message.name.decode(), message.number
-                call = scripts.watch(meta, ulid, peer, name, number)
-                answer = await self._channel.call(call)
+                answer = await self._channel.call(scripts.watch(meta, ulid, peer, name, number))
+                return bool(answer != b"coming")
             case b"tell":
                 state, result = message.state.decode(), message.result
-                call = scripts.tell(meta, ulid, peer, state, result, self._retention)
-                answer = await self._channel.call(call)
+                await self._channel.call(
+                    scripts.tell(meta, ulid, peer, state, result, self._retention)
+                )
+                return True
             case _:
-                await self._arrivals.hand_over(message, left=source, queue=queue, ulid=ulid)
-        return answer
+                return await self._arrivals.hand_over(message, left=source, queue=queue, ulid=ulid)

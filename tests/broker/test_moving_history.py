@@ -4,6 +4,7 @@ import pytest
 
 from jobqueue.broker.arrivals import LOG_STEP
 from jobqueue.broker.broker import Broker, Consumer, Lease
+from jobqueue.errors import RedisFull
 from jobqueue.job_log import MAX_LOG_LINES, NewLines
 from jobqueue.model import CancelResult, Outcome, Progress, RetryResult
 from jobqueue.state import State
@@ -157,6 +158,22 @@ async def test_a_relay_that_dies_while_it_copies_the_log(
     client.rpush(prefix_of(namespace, OTHER) + name, *start)
     assert await broker.logs(job_id) == log
     assert client.ttl(f"{prefix_of(namespace, OTHER)}{job_id[-26:]}:log") == -1
+
+
+async def test_a_log_that_cannot_be_completed_loses_no_job(
+    broker: Broker, consumer: Consumer, client: RedisClient, namespace: str
+) -> None:
+    """Where something else is in the place of its log the job waits until that has expired."""
+    job_id = await failed(broker, consumer)
+    name = f"{prefix_of(namespace, OTHER)}moved:{job_id[-26:]}:1:log"
+    client.rpush(name, *("x" for _ in range(LINES + 1)))
+    client.expire(name, 600)
+    await broker.operator.move(job_id, OTHER)
+    with pytest.raises(RedisFull, match="on its way"):
+        await broker.get(job_id)
+    client.delete(name)
+    assert (await read(broker, job_id)).id == there(job_id)
+    assert len(await broker.logs(job_id)) == LINES
 
 
 async def test_a_log_that_is_gone_holds_nothing_up(
