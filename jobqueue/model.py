@@ -216,10 +216,16 @@ class QueueStats(msgspec.Struct, frozen=True):
 
 
 class Delivery(msgspec.Struct, frozen=True):
-    """One delivery of a job that was not its last; times in Unix milliseconds."""
+    """One delivery of a job that was not its last; times in Unix milliseconds.
+
+    Attributes:
+        outcome: how it ended; `moved`: no delivery, but the job's way from another queue.
+        moved_from: the id that it had there.
+    """
 
     outcome: str
     started_at_ms: int | None
     ended_at_ms: int
     worker_id: str
     error: str | None = None
+    moved_from: str | None = None

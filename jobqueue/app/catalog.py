@@ -7,16 +7,15 @@ from typing import Any
 
 import msgspec
 from jsonschema import Draft202012Validator
-from jsonschema.exceptions import ValidationError
 from referencing import Registry as References
 
 from jobqueue.app.codec import MAX_ERRORS, Parser
-from jobqueue.app.decoding import pointer
 from jobqueue.broker.broker import Broker
 from jobqueue.errors import FieldError, InvalidRequest, UnknownType
 from jobqueue.model import TypeInfo
 from jobqueue.registry import JobType, Registry
 from jobqueue.retry import Retry
+from jobqueue.schema_errors import schema_errors
 
 FRESH_FOR = 5.0
 """Seconds for which the published types are not read again: a deployment's new schema counts
@@ -106,14 +105,6 @@ def _schema_parser(schema: Mapping[str, Any] | None) -> Parser:
 
 
 def _refuse_mismatch(validator: Draft202012Validator, value: Any) -> None:
-    errors = []
-    for error in validator.iter_errors(value):
-        errors.append(_field_error(error))
-        if len(errors) == MAX_ERRORS:
-            break
+    errors = schema_errors(validator.iter_errors(value), at="", most=MAX_ERRORS)
     if errors:
-        raise InvalidRequest("the payload is wrong", tuple(errors))
-
-
-def _field_error(error: ValidationError) -> FieldError:
-    return FieldError(pointer(error.absolute_path), error.message[:500])
+        raise InvalidRequest("the payload is wrong", errors)

@@ -8,8 +8,9 @@ import msgspec
 from pydantic import BaseModel, PydanticSchemaGenerationError, TypeAdapter, ValidationError
 from pydantic.errors import PydanticInvalidForJsonSchema
 
-from jobqueue.app.decoding import field_error, pointer
+from jobqueue.app.decoding import field_error
 from jobqueue.errors import FieldError, InvalidRequest, SettingsError
+from jobqueue.schema_errors import pointer
 
 Parser = Callable[[bytes], Any]
 """Turns JSON into a value; raises InvalidRequest whose paths start at that JSON."""
@@ -96,7 +97,7 @@ def _pydantic_parser(adapter: TypeAdapter[Any], what: str) -> Parser:
         except ValidationError as error:
             found = error.errors(include_url=False, include_context=False, include_input=False)
             errors = tuple(
-                FieldError(pointer(problem["loc"]), problem["msg"])
+                FieldError(pointer(*problem["loc"]), problem["msg"])
                 for problem in found[:MAX_ERRORS]
             )
             raise InvalidRequest(f"the {what} is wrong", errors) from None

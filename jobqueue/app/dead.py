@@ -1,14 +1,57 @@
 """The use cases of dead letters: replay and purge, by id, by filter, or all of them."""
 
 from collections.abc import Awaitable, Callable, Sequence
-from time import monotonic
+from time import monotonic, time
+from typing import TypedDict
+
+import msgspec
 
 from jobqueue.app.listing import MAX_PAGE, JobFilter
+from jobqueue.app.requests import Wait
 from jobqueue.app.sweeping import FOREVER, Swept
 from jobqueue.broker.broker import Broker
 from jobqueue.metrics import JOBS_ENQUEUED, queue_label
 from jobqueue.model import Job, RetryResult
 from jobqueue.state import State
+
+
+class DeadFilter(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Which dead jobs are meant; what is not given is not looked at.
+
+    Attributes:
+        reason: why they are dead.
+        older_than: seconds since they died, at least.
+    """
+
+    queue: str | None = None
+    type: str | None = None
+    reason: str | None = None
+    tag: str | None = None
+    tenant: str | None = None
+    older_than: Wait | None = None
+
+    def value(self) -> JobFilter:
+        """It as the listing takes it, now."""
+        before = None if self.older_than is None else round((time() - self.older_than) * 1000)
+        return JobFilter(
+            queue=self.queue,
+            type=self.type,
+            reason=self.reason,
+            tag=self.tag,
+            tenant=self.tenant,
+            ended_before_ms=before,
+        )
+
+
+class DeadFields(TypedDict, total=False):
+    """The fields of a `DeadFilter`, as keywords."""
+
+    queue: str | None
+    type: str | None
+    reason: str | None
+    tag: str | None
+    tenant: str | None
+    older_than: float | None
 
 
 class DeadLetters:
@@ -111,8 +154,3 @@ class DeadLetters:
 
 async def _count(jobs: Sequence[Job]) -> int:
     return len(jobs)
-
-
-def older_than(seconds: float, now: float) -> int:
-    """The time in Unix milliseconds before which a job ended that is older, at `now` (Unix)."""
-    return round((now - seconds) * 1000)

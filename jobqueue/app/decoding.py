@@ -10,6 +10,7 @@ import msgspec
 
 from jobqueue.app.advice import advice
 from jobqueue.errors import FieldError, InvalidRequest, MalformedBody
+from jobqueue.schema_errors import pointer
 
 Model = TypeVar("Model", bound=msgspec.Struct)
 
@@ -125,15 +126,10 @@ def explain(
             try:
                 decode(fields[name], field.type)
             except msgspec.ValidationError as error:
-                errors.append(field_error(error, base=pointer((name,)), kind=field.type))
+                errors.append(field_error(error, base=pointer(name), kind=field.type))
         elif field.required:
-            errors.append(FieldError(pointer((name,)), "is missing"))
+            errors.append(FieldError(pointer(name), "is missing"))
     return tuple(errors)
-
-
-def pointer(parts: Iterable[str | int]) -> str:
-    """The JSON pointer (RFC 6901) to `parts`."""
-    return "".join("/" + str(part).replace("~", "~0").replace("/", "~1") for part in parts)
 
 
 _WORDS = {
@@ -167,7 +163,7 @@ def field_error(error: msgspec.ValidationError, *, base: str = "", kind: Any = N
     where = base + inside
     if named := _FIELD.match(message):
         what = "unknown field" if named[1] == "contains unknown" else "is missing"
-        return FieldError(where + pointer((named[2],)), what)
+        return FieldError(where + pointer(named[2]), what)
     if kind is not None and _UNADVISED.search(message):
         known = advice(kind, inside.split("/")[1:])
         message = known or message
@@ -183,7 +179,7 @@ def _plain_words(names: str) -> Iterator[str]:
 def _unknown(name: str, known: Iterable[str]) -> FieldError:
     close = difflib.get_close_matches(name, known, n=1)
     hint = f"; did you mean {close[0]}?" if close else ""
-    return FieldError(pointer((name,)), f"unknown field{hint}")
+    return FieldError(pointer(name), f"unknown field{hint}")
 
 
 def _decode_one(value: msgspec.Raw, kind: Any) -> object:

@@ -9,10 +9,11 @@ from msgspec import Meta
 
 from jobqueue.app.arguments import plain_fields
 from jobqueue.app.bulk import BulkErrors
-from jobqueue.app.decoding import Decoder, fields_of, pointer
+from jobqueue.app.decoding import Decoder, fields_of
 from jobqueue.app.requests import MAX_PARENTS, JobFields, JobRequest, Key, ParentRequest, model_from
 from jobqueue.errors import FieldError, InvalidRequest
 from jobqueue.schedule import NO_PAYLOAD
+from jobqueue.schema_errors import pointer
 
 StepName = Annotated[str, Meta(min_length=1, max_length=64, pattern=r"^[^\x00-\x1f\x7f]+$")]
 
@@ -116,7 +117,7 @@ def _flow(key: str | None, steps: Iterable[tuple[str, Any, Any]]) -> FlowRequest
 
 def place_of(step: str) -> str:
     """Where a step is in its flow: a JSON pointer without its first `/`."""
-    return pointer(("steps", step))[1:]
+    return pointer("steps", step)[1:]
 
 
 def _order(steps: Mapping[str, StepRequest]) -> list[str]:

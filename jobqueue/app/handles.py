@@ -119,7 +119,7 @@ class JobHandle:
         """Move the job, which has not started, to another queue; see `Waiting.move`.
 
         Returns:
-            Its handle there, under another id.
+            Its handle there, under another id; this one goes on to work as well.
         """
         moved = await self._jobs.waiting.move(self.id, queue)
         return JobHandle(moved.id, jobs=self._jobs, parse=self._parse)

@@ -25,7 +25,7 @@ from jobqueue.conflicts import (
     NotRetryable,
     UniqueKeyHeld,
 )
-from jobqueue.errors import JobNotFound, RedisUnavailable
+from jobqueue.errors import JobNotFound, RedisFull, RedisUnavailable
 from jobqueue.job_log import LogLine
 from jobqueue.metrics import JOBS_ENQUEUED, JOBS_FINISHED, queue_label
 from jobqueue.model import CancelResult, Delivery, Job, Outcome, Page, RetryResult, Submitted
@@ -206,11 +206,13 @@ class Jobs:
                 # subscribed before the look, so that no end falls between the two
                 async with self._broker.events(job_id) as events:
                     job = await self.read(job_id)
-                    while not job.state.is_final:
-                        await _final_event(events)
+                    while job.id == job_id and not job.state.is_final:
+                        await _event_to_look_at(events)
                         job = await self.read(job_id)
-                    return job
-            except RedisUnavailable:
+                    if job.state.is_final:
+                        return job
+                    job_id = job.id  # it was moved: its events have its other id now
+            except (RedisUnavailable, RedisFull):
                 await asyncio.sleep(RECONNECT_DELAY)
 
     def max_attempts(self, job: Job) -> int:
@@ -235,9 +237,10 @@ def completed(job: Job) -> Job:
             raise NotReady(f"job {job.id} is {job.state}: ask again when it has ended")
 
 
-async def _final_event(events: AsyncIterator[Event]) -> None:
+async def _event_to_look_at(events: AsyncIterator[Event]) -> None:
+    """Wait until a job has ended or waits: only then can it have been moved."""
     async for event in events:
-        if event.status.is_final:
+        if event.status is not State.ACTIVE:
             return
 
 

@@ -1,16 +1,16 @@
 """The part of `JobQueue` that is for operators: queues, their limits, and dead letters."""
 
-import time
 from collections.abc import Iterable, Mapping
+from typing import Unpack
 
 import msgspec
 
-from jobqueue.app.dead import older_than as ended_before
+from jobqueue.app.dead import DeadFields, DeadFilter
 from jobqueue.app.limits import LimitsRequest, plain
 from jobqueue.app.listing import JobFilter
 from jobqueue.app.opened import Opened
 from jobqueue.app.queues import LimitsInfo
-from jobqueue.app.requests import MAX_WAIT, Wait, model_from
+from jobqueue.app.requests import model_from
 from jobqueue.errors import FieldError, InvalidRequest
 from jobqueue.limits import GroupLimits, QueueLimits
 from jobqueue.state import State
@@ -94,53 +94,38 @@ class Operating(Opened):
         self,
         job_ids: Iterable[str] | None = None,
         *,
-        queue: str | None = None,
-        type: str | None = None,  # noqa: A002 - the field's name everywhere
-        reason: str | None = None,
-        tag: str | None = None,
-        tenant: str | None = None,
-        older_than: float | None = None,
         dry_run: bool = False,
+        **wanted: Unpack[DeadFields],
     ) -> int:
         """Queue dead jobs again, with all their attempts.
 
         Args:
-            job_ids: these; None: all that pass the filter that the other arguments are.
-            queue: in which they died.
-            type: of the jobs.
-            reason: why they are dead, e.g. `attempts_exhausted`.
-            tag: one that they have.
-            tenant: whose they are.
-            older_than: seconds since they died, at least.
+            job_ids: these; None: all that are `wanted`.
             dry_run: change nothing, only count.
+            wanted: which ones: the `queue` in which they died, their `type`, the `reason` why they
+                are dead, e.g. `attempts_exhausted`, a `tag` or the `tenant` that they have, and
+                `older_than`, seconds since they died at least; by default all.
 
         Returns:
             How many jobs it was, or would be.
         """
-        dead = self._opened().dead
+        dead, passing = self._opened().dead, _filter(wanted)
         if job_ids is not None:
             return (await dead.replay_some(_some(job_ids), dry_run=dry_run)).count
-        wanted = _filter(queue, type, reason, tag, tenant, older_than)
-        return (await dead.replay(wanted, dry_run=dry_run)).count
+        return (await dead.replay(passing, dry_run=dry_run)).count
 
     async def purge_dead(
         self,
         job_ids: Iterable[str] | None = None,
         *,
-        queue: str | None = None,
-        type: str | None = None,  # noqa: A002 - the field's name everywhere
-        reason: str | None = None,
-        tag: str | None = None,
-        tenant: str | None = None,
-        older_than: float | None = None,
         dry_run: bool = False,
+        **wanted: Unpack[DeadFields],
     ) -> int:
         """Forget dead jobs; arguments and what it gives are those of `replay_dead`."""
-        dead = self._opened().dead
+        dead, passing = self._opened().dead, _filter(wanted)
         if job_ids is not None:
             return (await dead.purge_some(_some(job_ids), dry_run=dry_run)).count
-        wanted = _filter(queue, type, reason, tag, tenant, older_than)
-        return (await dead.purge(wanted, dry_run=dry_run)).count
+        return (await dead.purge(passing, dry_run=dry_run)).count
 
 
 def _request(limits: QueueLimits, groups: Mapping[str, GroupLimits]) -> LimitsRequest:
@@ -155,25 +140,6 @@ def _some(job_ids: Iterable[str]) -> list[str]:
     return [*job_ids]
 
 
-def _age(older_than: float) -> float:
-    try:
-        return msgspec.convert(older_than, Wait)
-    except msgspec.ValidationError:
-        problem = f"must be a number of seconds from 0 to {MAX_WAIT}"
-        raise InvalidRequest(
-            f"older_than {problem}", (FieldError("/older_than", problem),)
-        ) from None
-
-
-def _filter(  # noqa: PLR0917 - in the order of the arguments of both callers
-    queue: str | None,
-    type_: str | None,
-    reason: str | None,
-    tag: str | None,
-    tenant: str | None,
-    older_than: float | None,
-) -> JobFilter:
-    before = None if older_than is None else ended_before(_age(older_than), time.time())
-    return JobFilter(
-        queue=queue, type=type_, reason=reason, tag=tag, tenant=tenant, ended_before_ms=before
-    )
+def _filter(wanted: DeadFields) -> JobFilter:
+    given = msgspec.structs.asdict(DeadFilter(**wanted))
+    return model_from(given, DeadFilter, what="filter").value()

@@ -8,11 +8,20 @@ from jobqueue.app.submission import PRIORITIES
 from jobqueue.broker.broker import Broker
 from jobqueue.conflicts import AlreadyStarted, NotMovable, StillBlocked
 from jobqueue.errors import FieldError, InvalidRequest, JobNotFound
-from jobqueue.ids import ULID_LENGTH
 from jobqueue.model import Job
 from jobqueue.state import State
 from jobqueue.submission import Priority
 from jobqueue.timing import milliseconds
+
+_WHY_KEPT = {
+    "awaited": "other jobs wait for it there: move it before they are submitted, or cancel it and "
+    "submit it to the other queue together with them",
+    "inputs": "what the jobs made that it waited for is kept there: let it run, or cancel it and "
+    "submit it to the other queue",
+    "unique": "it holds a unique key, which counts in one queue only: cancel it and submit it to "
+    "the other queue, where it takes the key of that",
+}
+"""What keeps a job in its queue, and what to do about it."""
 
 
 class Waiting:
@@ -67,22 +76,18 @@ class Waiting:
 
         Raises:
             StillBlocked: it waits for other jobs.
-            NotMovable: others wait for it, or it holds a unique key.
+            NotMovable: something keeps it in its queue; the message says what to do.
             InvalidRequest: there can be no such queue, or the job is in it.
         """
-        target = f"{check_queue(queue)}-{job_id[-ULID_LENGTH:]}"
-        if target == job_id:
+        answer = await self._broker.operator.move(job_id, check_queue(queue))
+        if answer == "here":
             problem = f"the job is in {queue!r}"
             raise InvalidRequest(problem, (FieldError("/queue", problem),))
-        answer = await self._broker.operator.move(job_id, queue)
-        if answer == "bound":
-            raise NotMovable(
-                f"job {job_id} cannot leave its queue: other jobs wait for it, or it holds a "
-                "unique key there"
-            )
+        if answer in _WHY_KEPT:
+            raise NotMovable(f"job {job_id} cannot leave its queue: {_WHY_KEPT[answer]}")
         if answer != "moved":
             _check(job_id, answer, allowed=())
-        return await self._read(target)
+        return await self._read(job_id)
 
     async def _read(self, job_id: str) -> Job:
         job = await self._broker.get(job_id)

@@ -11,11 +11,13 @@ from jobqueue.broker.deployment import deployment_of
 from jobqueue.broker.durability import Confirmation
 from jobqueue.broker.events import CancelOrder, Event, Events, LookOrder
 from jobqueue.broker.firing import FireReport, Firing
+from jobqueue.broker.forwards import Forwards
 from jobqueue.broker.history import History, Input
 from jobqueue.broker.keys import Keys
 from jobqueue.broker.leases import LeaseRenewer, Renewal
 from jobqueue.broker.listing import Filter, Lister
 from jobqueue.broker.operator import Operator
+from jobqueue.broker.outbox import Outbox
 from jobqueue.broker.producer import Producer
 from jobqueue.broker.quieting import Quieting
 from jobqueue.broker.reader import Reader, Standing
@@ -65,13 +67,15 @@ class Broker:
         self._retention = retention
         self._confirmation = Confirmation(connections, keys)
         self._producer = Producer(self._channel, keys, retention)
-        self._reader = Reader(self._channel, keys)
-        self._history = History(self._channel, keys)
+        outbox = Outbox(self._channel, keys, retention)
+        forwards = Forwards(self._channel, keys, outbox)
+        self._reader = Reader(self._channel, keys, forwards)
+        self._history = History(self._channel, keys, forwards)
         self.archive = Archive(self._channel, keys, self._reader)
         self._lister = Lister(self._channel, keys, self._reader)
         self._quieting = Quieting(self._channel, keys, self._reader)
-        self._reaping = Reaping(self._channel, keys, retention)
-        self.operator = Operator(self._channel, keys, retention)
+        self._reaping = Reaping(self._channel, keys, retention, outbox)
+        self.operator = Operator(self._channel, keys, retention, outbox, forwards)
         self.schedules = Schedules(ScheduleStore(self._channel, keys))
         self._firing = Firing(self._channel, keys, retention, self.schedules)
         self._events = Events(connections, keys)

@@ -31,6 +31,8 @@ class Fired(StrEnum):
     """Fired, and the job before it had not started: it is cancelled."""
     SKIPPED = "skipped"
     """The job before it has not ended."""
+    AGAIN = "again"
+    """Nothing: it has had its job, and came again because a clock was put back."""
     PASSED = "passed"
     """It was missed, and the policy makes no job for it."""
     CHANGED = "changed"
@@ -98,7 +100,7 @@ class Firing:
                 case Fired.REPLACED:
                     report.fired.append(schedule.type)
                     report.cancelled.append(schedule.type)
-                case Fired.SKIPPED:
+                case Fired.SKIPPED | Fired.AGAIN:
                     pass
 
     def _tell(self, record: Record, error: Exception) -> None:

@@ -5,8 +5,9 @@ from typing import NamedTuple
 import msgspec
 
 from jobqueue.broker.commands import Commands
+from jobqueue.broker.forwards import Forwards
 from jobqueue.broker.keys import Keys
-from jobqueue.ids import ULID_LENGTH, split_job_id
+from jobqueue.ids import ULID_LENGTH
 from jobqueue.model import Delivery
 
 _decode_delivery = msgspec.json.Decoder(Delivery).decode
@@ -27,31 +28,31 @@ class Input(NamedTuple):
 class History:
     """Reads what jobs keep beside their spec and status; changes nothing."""
 
-    def __init__(self, channel: Commands, keys: Keys) -> None:
+    def __init__(self, channel: Commands, keys: Keys, forwards: Forwards) -> None:
         self._channel = channel
         self._keys = keys
+        self._forwards = forwards
 
     async def inputs(self, job_id: str) -> dict[str, Input]:
         """What the parents of a job left to it, by their full ids, as far as they have ended."""
-        names = split_job_id(job_id)
-        if names is None:
-            return {}
-        queue, ulid = names
+        return await self._forwards.follow(job_id, self._inputs) or {}
+
+    async def _inputs(self, queue: str, ulid: str) -> dict[str, Input] | None:
         fields = await self._channel.execute("HGETALL", self._keys.of(queue, f"{ulid}:inputs"))
-        return {
+        found = {
             _full_id(queue, parent.decode()): _decode_input(kept)
             for parent, kept in zip(fields[::2], fields[1::2], strict=True)
         }
+        return found or None
 
     async def timeline(self, job_id: str) -> list[Delivery]:
         """How a job's deliveries before the last one ended, oldest first; the newest 50."""
-        names = split_job_id(job_id)
-        if names is None:
-            return []
-        key = self._keys.of(names[0], f"{names[1]}:timeline")
-        return [
-            _decode_delivery(line) for line in await self._channel.execute("LRANGE", key, 0, -1)
-        ]
+        lines = await self._forwards.follow(job_id, self._timeline) or []
+        return [_decode_delivery(line) for line in lines]
+
+    async def _timeline(self, queue: str, ulid: str) -> list[bytes] | None:
+        key = self._keys.of(queue, f"{ulid}:timeline")
+        return await self._channel.execute("LRANGE", key, 0, -1) or None
 
 
 def _full_id(queue: str, parent: str) -> str:

@@ -9,11 +9,11 @@ import msgspec
 from jobqueue.broker import queue_list, scripts
 from jobqueue.broker.codec import LETTERS, retention_argument, ulid_of
 from jobqueue.broker.commands import Commands
+from jobqueue.broker.forwards import Forwards
 from jobqueue.broker.keys import Keys
 from jobqueue.broker.outbox import Outbox
-from jobqueue.broker.reader import MAX_MOVES
 from jobqueue.broker.resend import resend
-from jobqueue.ids import ULID_LENGTH, queue_of, split_job_id
+from jobqueue.ids import split_job_id
 from jobqueue.limits import GroupLimits, QueueLimits, Rate
 from jobqueue.model import CancelResult, RetryResult
 from jobqueue.settings import RetentionSettings
@@ -27,12 +27,20 @@ STEP = 128
 class Operator:
     """Changes what waits; calls are re-sent until answered."""
 
-    def __init__(self, channel: Commands, keys: Keys, retention: RetentionSettings) -> None:
+    def __init__(
+        self,
+        channel: Commands,
+        keys: Keys,
+        retention: RetentionSettings,
+        outbox: Outbox,
+        forwards: Forwards,
+    ) -> None:
         self._channel = channel
         self._keys = keys
         self._retention = retention_argument(retention)
         self._dead_ms = round(retention.dead * 1000)
-        self._outbox = Outbox(channel, keys, retention)
+        self._outbox = outbox
+        self._forwards = forwards
 
     async def cancel(self, job_id: str, reason: str) -> CancelResult:
         """Cancel a job: at once when it has not started, else its worker is told."""
@@ -43,6 +51,15 @@ class Operator:
 
     async def replay(self, job_ids: Sequence[str]) -> list[RetryResult]:
         """Queue dead or cancelled jobs again, with all their attempts; answers in their order."""
+        answers = await self._replay(job_ids)
+        missing = [job for job, answer in answers.items() if answer is RetryResult.NOT_FOUND]
+        found = zip(missing, await asyncio.gather(*map(self._now_at, missing)), strict=True)
+        moved = {job_id: now_at for job_id, now_at in found if now_at}
+        there = await self._replay(list(moved.values()))
+        answers |= {job_id: there[now_at] for job_id, now_at in moved.items()}
+        return [answers[job_id] for job_id in job_ids]
+
+    async def _replay(self, job_ids: Sequence[str]) -> dict[str, RetryResult]:
         by_queue: dict[str, list[str]] = {}
         answers = dict.fromkeys(job_ids, RetryResult.NOT_FOUND)
         for job_id in job_ids:
@@ -56,7 +73,17 @@ class Operator:
                     job_id: RetryResult(answer.decode())
                     for job_id, answer in zip(some, found, strict=True)
                 }
-        return [answers[job_id] for job_id in job_ids]
+        return answers
+
+    async def _now_at(self, job_id: str) -> str | None:
+        """The id that a job has now."""
+
+        async def look(queue: str, ulid: str) -> str | None:
+            exists = ("EXISTS", self._keys.of(queue, ulid))
+            there = await resend(lambda: self._channel.execute(*exists))
+            return f"{queue}-{ulid}" if there else None
+
+        return await self._forwards.follow(job_id, look)
 
     async def promote(self, job_id: str) -> str:
         """Let a scheduled job start now; `queued`, its other state, or `not_found`."""
@@ -73,19 +100,26 @@ class Operator:
     async def move(self, job_id: str, queue: str) -> str:
         """Move a job that waits to another queue, under a new id.
 
+        What it has behind it, its log and its timeline go along. The new id is `<queue>-<the same
+        ULID>`; every id that the job had finds it until its forwarding record expires.
+
         Returns:
-            `moved`, its state where that does not allow it, `bound` (jobs or a unique key depend
-            on its place, or it is there) or `not_found`. The new id is `<queue>-<the same ULID>`.
+            `moved` (or it had been before), `here` (it has this id already), its state where that
+            does not allow it, what keeps it: `awaited` (by other jobs), `inputs` (what its
+            parents made) or `unique` (the key that it holds), or `not_found`.
         """
-        target = f"{queue}-{job_id[-ULID_LENGTH:]}"
-        if target == job_id:
-            return "bound"
-        answer = await self._on_one(
-            job_id, scripts.move_out, target, self._dead_ms, self._retention
-        )
+
+        async def send(at: str, ulid: str) -> tuple[str, str] | None:
+            call = scripts.move_out(self._keys.meta(at), ulid, queue, keep_ms, retention)
+            answer = (await self._call(call)).decode()
+            return None if answer == "not_found" else (answer, at)
+
+        keep_ms, retention = self._dead_ms, self._retention
+        answer, at = await self._forwards.follow(job_id, send) or ("not_found", "")
         if answer == "moved":
-            await self._outbox.relay(queue_of(job_id))
-        return answer
+            await self._outbox.relay(at)
+        moved_before = answer == "here" and job_id != f"{queue}-{ulid_of(job_id)}"
+        return "moved" if moved_before else answer
 
     async def pause(self, queue: str) -> bool:
         """Start no more jobs of a queue; what runs goes on. Whether that changed anything."""
@@ -175,19 +209,12 @@ class Operator:
 
     async def _on_one(self, job_id: str, script: Any, *arguments: Any) -> str:
         """The answer of a script about one job, in the queue in which that is now."""
-        for _ in range(MAX_MOVES):
-            names = split_job_id(job_id)
-            if names is None:
-                break
-            queue, ulid = names
+
+        async def ask(queue: str, ulid: str) -> str | None:
             answer = await self._call(script(self._keys.meta(queue), ulid, *arguments))
-            if answer != b"not_found":
-                return str(answer.decode())
-            forward = await self._channel.execute("GET", self._keys.of(queue, f"moved:{ulid}"))
-            if forward is None:
-                break
-            job_id = forward.decode()
-        return "not_found"
+            return None if answer == b"not_found" else str(answer.decode())
+
+        return await self._forwards.follow(job_id, ask) or "not_found"
 
     async def _call(self, call: scripts.ScriptCall) -> Any:
         return await resend(lambda: self._channel.call(call))

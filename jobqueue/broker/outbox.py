@@ -5,14 +5,15 @@ changes nothing, so any number of processes may carry, and any of them may die o
 """
 
 import asyncio
-from typing import NamedTuple
 
 import structlog
 
 from jobqueue.broker import queue_list, scripts
+from jobqueue.broker.arrivals import Arrivals
 from jobqueue.broker.codec import retention_argument
 from jobqueue.broker.commands import Commands
 from jobqueue.broker.keys import Keys
+from jobqueue.broker.message import Message
 from jobqueue.errors import RedisFull, SchemaMismatch
 from jobqueue.ids import split_job_id
 from jobqueue.settings import RetentionSettings
@@ -23,18 +24,6 @@ MESSAGES = 100
 _log = structlog.get_logger(__name__)
 
 
-class _Message(NamedTuple):
-    raw: bytes
-    to: bytes
-    op: bytes
-    peer: bytes
-    state: bytes
-    result: bytes
-    spec: bytes
-    run_at: bytes
-    extras: bytes
-
-
 class Outbox:
     """Empties the outboxes of queues."""
 
@@ -42,13 +31,13 @@ class Outbox:
         self._channel = channel
         self._keys = keys
         self._retention = retention_argument(retention)
+        self._arrivals = Arrivals(channel, keys, self._retention)
 
     async def relay(self, queue: str) -> bool:
         """Carry the oldest messages of a queue; whether there may be more."""
-        meta = self._keys.meta(queue)
-        found = await self._channel.call(scripts.outbox_read(meta, MESSAGES))
+        meta, found = self._keys.meta(queue), await self._oldest(queue)
         arrived = await asyncio.gather(
-            *(self._deliver(_Message(*fields)) for fields in found), return_exceptions=True
+            *(self._deliver(queue, message) for message in found), return_exceptions=True
         )
         done = [raw for raw in arrived if isinstance(raw, bytes)]
         if done:
@@ -58,7 +47,15 @@ class Outbox:
                 raise error
         return len(found) == MESSAGES and bool(done)
 
-    async def _deliver(self, message: _Message) -> bytes | None:
+    async def has_for(self, queue: str, job_id: str) -> bool:
+        """Whether a message for a job is among the oldest of a queue."""
+        return any(message.to == job_id.encode() for message in await self._oldest(queue))
+
+    async def _oldest(self, queue: str) -> list[Message]:
+        found = await self._channel.call(scripts.outbox_read(self._keys.meta(queue), MESSAGES))
+        return [Message(*fields) for fields in found]
+
+    async def _deliver(self, source: str, message: Message) -> bytes | None:
         """Give one message to its queue; None where that cannot take it now."""
         names = split_job_id(message.to.decode())
         if names is None:  # nobody could take it, and it would stand in the way of the others
@@ -67,18 +64,24 @@ class Outbox:
         queue, ulid = names
         try:
             await queue_list.enter(self._channel, self._keys.queues, queue)
-            answer = await self._channel.call(self._call(message, self._keys.meta(queue), ulid))
+            done = await self._do(source, message, queue, ulid)
         except (RedisFull, SchemaMismatch):
             return None
-        return None if answer == b"coming" else message.raw
+        return message.raw if done else None
 
-    def _call(self, message: _Message, meta: str, ulid: str) -> scripts.ScriptCall:
+    async def _do(self, source: str, message: Message, queue: str, ulid: str) -> bool:
+        """Do what a message asks for; False: it is to be sent again."""
+        meta, peer = self._keys.meta(queue), message.peer.decode()
         match message.op:
             case b"watch":
-                return scripts.watch(meta, ulid, message.peer.decode())
+                name, number = message.name.decode(), message.number
+                answer = await self._channel.call(scripts.watch(meta, ulid, peer, name, number))
+                return bool(answer != b"coming")
             case b"tell":
-                peer, state = message.peer.decode(), message.state.decode()
-                return scripts.tell(meta, ulid, peer, state, message.result, self._retention)
+                state, result = message.state.decode(), message.result
+                await self._channel.call(
+                    scripts.tell(meta, ulid, peer, state, result, self._retention)
+                )
+                return True
             case _:
-                job = (ulid, message.spec, 0, message.run_at, message.extras)
-                return scripts.enqueue(meta, self._retention, "staged", job)
+                return await self._arrivals.hand_over(message, left=source, queue=queue, ulid=ulid)

@@ -9,6 +9,7 @@ import msgspec
 from jobqueue.broker import scripts
 from jobqueue.broker.codec import decode_job, decode_log, ulid_of
 from jobqueue.broker.commands import Commands
+from jobqueue.broker.forwards import Forwards
 from jobqueue.broker.keys import Keys
 from jobqueue.ids import created_at_ms, split_job_id
 from jobqueue.job_log import LogLine
@@ -25,10 +26,6 @@ TYPE_DAYS = 30
 """How long a type that no worker publishes any more is known."""
 
 
-MAX_MOVES = 10
-"""Queues through which a job that operators moved is followed: nobody means to move it so often."""
-
-
 class Standing(msgspec.Struct, frozen=True):
     """How a job stands: its state, and its result where it has one."""
 
@@ -39,42 +36,34 @@ class Standing(msgspec.Struct, frozen=True):
 class Reader:
     """Looks things up; changes nothing but its own list of types."""
 
-    def __init__(self, channel: Commands, keys: Keys) -> None:
+    def __init__(self, channel: Commands, keys: Keys, forwards: Forwards) -> None:
         self._channel = channel
         self._keys = keys
+        self._forwards = forwards
 
     async def get(self, job_id: str) -> Job | None:
         """The job of this id, in whichever queue it is now; None when there is none."""
-        for _ in range(MAX_MOVES):
-            names = split_job_id(job_id)
-            if names is None:
-                return None
-            (record,) = await self._records(names[0], [job_id])
-            if not isinstance(record, bytes):
-                return decode_job(job_id, record) if record else None
-            job_id = record.decode()
-        return None
+        return await self._forwards.follow(job_id, self._get)
+
+    async def _get(self, queue: str, ulid: str) -> Job | None:
+        (job,) = await self.read(queue, [f"{queue}-{ulid}"])
+        return job
 
     async def read(self, queue: str, job_ids: Sequence[str]) -> list[Job | None]:
         """Jobs of one queue by id, at most 100; one that was moved away is not there."""
-        return [
-            decode_job(job_id, record) if isinstance(record, list) else None
-            for job_id, record in zip(job_ids, await self._records(queue, job_ids), strict=True)
-        ]
-
-    async def _records(self, queue: str, job_ids: Sequence[str]) -> list[Any]:
-        """What is kept of each job; the id that it has now as bytes, where it was moved."""
         call = scripts.read(self._keys.meta(queue), map(ulid_of, job_ids))
-        records: list[Any] = await self._channel.call(call)
-        return records
+        return [
+            decode_job(job_id, record) if record else None
+            for job_id, record in zip(job_ids, await self._channel.call(call), strict=True)
+        ]
 
     async def logs(self, job_id: str) -> list[LogLine]:
         """The newest lines of a job's log, oldest first; none where there is no such job."""
-        names = split_job_id(job_id)
-        if names is None:
-            return []
-        key = self._keys.of(names[0], f"{names[1]}:log")
-        return decode_log(await self._channel.execute("LRANGE", key, 0, -1))
+        return decode_log(await self._forwards.follow(job_id, self._log) or [])
+
+    async def _log(self, queue: str, ulid: str) -> list[bytes] | None:
+        key = self._keys.of(queue, f"{ulid}:log")
+        return await self._channel.execute("LRANGE", key, 0, -1) or None
 
     async def standings(self, job_ids: Iterable[str]) -> dict[str, Standing]:
         """How each of these jobs stands, without its payload; unknown ones are left out.
@@ -82,20 +71,17 @@ class Reader:
         One that was moved to another queue is found by its old id.
         """
         found: dict[str, Standing] = {}
-        current = {job_id: job_id for job_id in job_ids}
-        for _ in range(MAX_MOVES):
-            answers = await self._standings(set(current.values()))
-            moved: dict[str, str] = {}
-            for asked, job_id in current.items():
-                match answers.get(job_id):
-                    case [state, result]:
-                        found[asked] = Standing(State(state.decode()), result)
-                    case bytes(forward):
-                        moved[asked] = forward.decode()
-                    case _:
-                        pass  # unknown
-            current = moved
+        for job_id, answer in (await self._standings(job_ids)).items():
+            standing = _standing(answer)
+            if answer == b"moved":
+                standing = await self._forwards.follow(job_id, self._standing)
+            if standing:
+                found[job_id] = standing
         return found
+
+    async def _standing(self, queue: str, ulid: str) -> Standing | None:
+        (answer,) = (await self._standings([f"{queue}-{ulid}"])).values()
+        return _standing(answer)
 
     async def _standings(self, job_ids: Iterable[str]) -> dict[str, Any]:
         """The answers of `standings.lua`, by id."""
@@ -183,6 +169,11 @@ class Reader:
     async def _now(self) -> int:
         seconds: Any = (await self._channel.execute("TIME"))[0]
         return int(seconds)
+
+
+def _standing(answer: Any) -> Standing | None:
+    """What `standings.lua` says of a job that it knows."""
+    return Standing(State(answer[0].decode()), answer[1]) if isinstance(answer, list) else None
 
 
 def _decode_worker(text: bytes) -> WorkerInfo:

@@ -48,11 +48,13 @@ class ReapReport(msgspec.Struct, frozen=True):
 class Reaping:
     """Takes back what workers lost, makes due jobs runnable, removes what is too old."""
 
-    def __init__(self, channel: Commands, keys: Keys, retention: RetentionSettings) -> None:
+    def __init__(
+        self, channel: Commands, keys: Keys, retention: RetentionSettings, outbox: Outbox
+    ) -> None:
         self._channel = channel
         self._keys = keys
         self._retention = retention_argument(retention)
-        self._outbox = Outbox(channel, keys, retention)
+        self._outbox = outbox
 
     async def reap(self, queue: str, *, lease: float) -> ReapReport:
         """One pass over a queue; `lease` is its workers' lease in seconds."""

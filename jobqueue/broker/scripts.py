@@ -82,6 +82,26 @@ def move_out(job: str, target: str, keep_ms: int, retention: str, /) -> None:
 
 
 @Script
+def arrive(  # noqa: PLR0917 - in the order of the script's ARGV
+    job: str,
+    spec: bytes,
+    run_at: bytes,
+    extras: bytes,
+    move: bytes,
+    log: bytes,
+    lines: int,
+    retention: str,
+    /,
+) -> None:
+    """Take in a job that was moved here."""
+
+
+@Script
+def stage_log(name: str, offset: int, keep_ms: int, rest: Iterable[Argument], /) -> None:
+    """Stage a part of the log of a job that is being moved here: line each."""
+
+
+@Script
 def pause(paused: int, /) -> None:
     """Close a queue, or open it again."""
 
@@ -132,7 +152,7 @@ def purge(state: str, rest: Iterable[Argument], /) -> None:
 
 
 @Script
-def watch(job: str, peer: str, /) -> None:
+def watch(job: str, peer: str, name: str, number: int, /) -> None:
     """Let a job of another queue wait for one of this."""
 
 

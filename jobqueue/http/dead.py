@@ -1,16 +1,13 @@
 """Dead letters: list, replay, purge."""
 
-import time
 from typing import Annotated
 
 import msgspec
 from aiohttp import web
 from msgspec import Meta
 
-from jobqueue.app.dead import older_than
+from jobqueue.app.dead import DeadFilter
 from jobqueue.app.decoding import Decoder
-from jobqueue.app.listing import JobFilter
-from jobqueue.app.requests import Wait
 from jobqueue.app.sweeping import SWEEP_TIME
 from jobqueue.errors import FieldError, InvalidRequest
 from jobqueue.http.answers import json_response
@@ -23,37 +20,14 @@ from jobqueue.state import State
 MAX_IDS = 1000
 """Jobs that one call names: each is looked at by itself."""
 
-FILTERS = ("queue", "type", "tag", "tenant", "reason", "older_than")
-
-
-class FilterRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Which dead jobs are meant; what is not given is not looked at."""
-
-    queue: str | None = None
-    type: str | None = None
-    tag: str | None = None
-    tenant: str | None = None
-    reason: str | None = None
-    older_than: Wait | None = None
-
-    def value(self) -> JobFilter:
-        """It as the listing takes it."""
-        before = None if self.older_than is None else older_than(self.older_than, time.time())
-        return JobFilter(
-            queue=self.queue,
-            type=self.type,
-            tag=self.tag,
-            tenant=self.tenant,
-            reason=self.reason,
-            ended_before_ms=before,
-        )
+FILTERS = DeadFilter.__struct_fields__
 
 
 class ReplayRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """The body of a replay: some jobs, those that pass a filter, or with neither all."""
 
     ids: Annotated[tuple[str, ...], Meta(min_length=1, max_length=MAX_IDS)] | None = None
-    filter: FilterRequest | None = None
+    filter: DeadFilter | None = None
     cursor: str | None = None
     dry_run: bool = False
 
@@ -79,7 +53,7 @@ async def replay(request: web.Request) -> web.Response:
             raise InvalidRequest(problem, (FieldError("/ids", problem),))
         return json_response(await dead.replay_some(wanted.ids, dry_run=wanted.dry_run))
     swept = await dead.replay(
-        (wanted.filter or FilterRequest()).value(),
+        (wanted.filter or DeadFilter()).value(),
         dry_run=wanted.dry_run,
         cursor=wanted.cursor,
         within=SWEEP_TIME,
@@ -98,8 +72,8 @@ async def purge(request: web.Request) -> web.Response:
     return json_response(swept)
 
 
-def _wanted(query: Query) -> FilterRequest:
-    return FilterRequest(
+def _wanted(query: Query) -> DeadFilter:
+    return DeadFilter(
         queue=query.name("queue"),
         type=query.name("type"),
         tag=query.text("tag"),

@@ -36,13 +36,18 @@ class ErrorDocument(msgspec.Struct):
 
 
 class DeliveryDocument(msgspec.Struct):
-    """How one delivery ended; the last one of a job is in the job itself."""
+    """How one delivery ended; the last one of a job is in the job itself.
+
+    `moved_from` is there only in an entry that says when the job came from another queue, and
+    which id it had there.
+    """
 
     outcome: str
     started_at: str | None
     ended_at: str
     worker_id: str | None
     error: str | None
+    moved_from: str | UnsetType = UNSET
 
 
 class JobDocument(msgspec.Struct, kw_only=True):
@@ -202,6 +207,7 @@ def timeline_document(deliveries: list[Delivery]) -> list[DeliveryDocument]:
             ended_at=timestamp(each.ended_at_ms),
             worker_id=each.worker_id or None,
             error=each.error,
+            moved_from=each.moved_from or UNSET,
         )
         for each in deliveries
     ]

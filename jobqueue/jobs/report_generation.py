@@ -15,9 +15,9 @@ from jobqueue.registry import JobType
 from jobqueue.render.filenames import filename_from_title
 from jobqueue.render.options import PdfOptions
 from jobqueue.render.pool import RenderPool
-from jobqueue.render.schema import pointer
 from jobqueue.render.templates import Templates
 from jobqueue.retry import DEFAULT_RETRY
+from jobqueue.schema_errors import pointer
 from jobqueue.storage.base import Storage, Upload
 from jobqueue.storage.whole import chunks_of
 

@@ -11,7 +11,7 @@ from jobqueue.broker.broker import Broker, Connections, Consumer
 from jobqueue.settings import RetentionSettings
 from tests.support.redis import RedisClient, debug_options, redis_server, server_binary
 
-from .helpers import QUEUE, prefix_of
+from .helpers import QUEUE
 from .invariants import violations
 from .schedule_rig import Rig
 
@@ -40,7 +40,8 @@ async def broker(redis_url: str, namespace: str, client: RedisClient) -> AsyncIt
     broker = Broker(connections, namespace=namespace, retention=RetentionSettings())
     yield broker
     await broker.close()
-    wrong = violations(client, prefix_of(namespace))
+    used = {key.partition("}")[0] for key in client.scan_iter(f"{namespace}:{{*}}:*")}
+    wrong = [each for start in used for each in violations(client, f"{start}}}:")]
     client.flushall()
     assert wrong == []
 

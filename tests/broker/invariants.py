@@ -22,6 +22,7 @@ def violations(client: RedisClient, prefix: str) -> list[str]:
     rules = (
         *(_placement, _running, _counters, _liveness, _groups),
         *(_unique_keys, _idempotency_keys, _blocked, _dependents, _archive, _leaks),
+        *(_expiring, _moves, _schedules),
     )
     return [wrong for rule in rules for wrong in rule(queue)]
 
@@ -149,12 +150,16 @@ def _idempotency_keys(queue: Snapshot) -> Iterator[str]:
 def _blocked(queue: Snapshot) -> Iterator[str]:
     """Who waits will be told."""
     followers = {ulid for _, value in queue.texts("unique:") for ulid in value.split(" ")[1:]}
+    moved = {ulid for ulid, _ in queue.trails()}
     for ulid in queue.sets["blocked"]:
         waits = queue.hash(f"{ulid}:waits")
         if not waits and ulid not in followers:
             yield f"{ulid} is blocked by nothing"
         for parent in waits:
-            if len(parent) == len(ulid) and ulid not in queue.items(f"{parent}:dependents"):
+            here = (
+                len(parent) == len(ulid) and parent not in moved
+            )  # the others are asked from afar
+            if here and ulid not in queue.items(f"{parent}:dependents"):
                 yield f"{ulid} waits for {parent}, which does not know"
 
 
@@ -196,3 +201,37 @@ def _leaks(queue: Snapshot) -> Iterator[str]:
         owned |= owner in {"unique", "key"}  # rules of their own know more
         if not owned and queue.client.ttl(queue.prefix + name) == -1:
             yield f"{name} has neither owner nor end"
+
+
+def _expiring(queue: Snapshot) -> Iterator[str]:
+    """Only a job that waits may be called off for being late."""
+    for ulid in queue.members("expiring"):
+        if not queue.is_open(ulid) or "expires_at" not in queue.status[ulid]:
+            yield f"{ulid} is to expire, and has started, ended or left"
+
+
+def _moves(queue: Snapshot) -> Iterator[str]:
+    """A job is either here or was moved away, and records of that end."""
+    seconds, micros = queue.client.time()
+    now, name = seconds * 1000 + micros / 1000, queue.prefix.split("{")[1].split("}")[0]
+    for ulid, value in queue.trails():
+        key = f"moved:{ulid}"
+        moved_to, _, number = value.partition(" ")
+        if moved_to != f"{name}-{ulid}" and ulid in queue.specs:
+            yield f"{ulid} is here, and was moved to {moved_to}"
+        if int(number) < 1:
+            yield f"{ulid} was moved {number} times"
+        ends_in = queue.client.pttl(queue.prefix + key)
+        if ends_in < 0 or now + ends_in > float(queue.meta.get("moves", 0)) + 1000:
+            yield f"{key} ends in {ends_in} ms, and nobody looks for it then"
+
+
+def _schedules(queue: Snapshot) -> Iterator[str]:
+    """A slot of a schedule has at most one job, and what is due is defined."""
+    slots = Counter(filter(None, map(queue.slot, queue.specs)))
+    yield from (f"{slot} has {count} jobs" for slot, count in slots.items() if count > 1)
+    for name in queue.members("schedule_due"):
+        if name not in queue.hash("schedules"):
+            yield f"{name} is due and not defined"
+        elif queue.hash(f"schedule:{name}").get("state") not in {"active", "moving"}:
+            yield f"{name} is due and not active"

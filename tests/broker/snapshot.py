@@ -6,6 +6,7 @@ from typing import Any
 
 import msgspec
 
+from jobqueue.broker.codec import decode_spec
 from tests.support.redis import RedisClient
 
 ULID = re.compile(r"[0-7][0-9A-HJKMNP-TV-Z]{25}")
@@ -52,6 +53,12 @@ class Snapshot:
         found = [(name, self.text(name)) for name in self.names if name.startswith(start)]
         return [(name, value) for name, value in found if value is not None]
 
+    def trails(self) -> list[tuple[str, str]]:
+        """The jobs of which a move is known, each with what is known; not the logs on their way."""
+        names = {name.removeprefix("moved:") for name in self.names if name.startswith("moved:")}
+        found = [(ulid, self.text(f"moved:{ulid}")) for ulid in names if ULID.fullmatch(ulid)]
+        return [(ulid, value) for ulid, value in found if value is not None]
+
     def state(self, ulid: str) -> str:
         """The state of a job; one without a status is queued."""
         return str(self.status[ulid].get("state", "queued"))
@@ -68,6 +75,12 @@ class Snapshot:
     def group(self, ulid: str) -> str:
         """The group of a job, '' for none."""
         return str(self.asked(ulid).get("g", ""))
+
+    def slot(self, ulid: str) -> tuple[str, str] | None:
+        """The schedule and its slot of which a job is; None: of none."""
+        spec = (self.text(ulid) or "n\n").encode("latin-1")
+        metadata = decode_spec(spec)[2].metadata
+        return (metadata["schedule"], metadata["slot"]) if "schedule" in metadata else None
 
     def home(self, ulid: str) -> str:
         """The name of the lane in which a queued job belongs."""

@@ -104,6 +104,17 @@ async def test_a_blocked_job_expires(broker: Broker, consumer: Consumer) -> None
     assert await state_of(broker, job.id) is State.CANCELLED
 
 
+async def test_a_job_that_ends_as_it_comes_in_is_not_to_expire(
+    broker: Broker, client: RedisClient, namespace: str
+) -> None:
+    """One whose parent was cancelled before is dead at once, and nothing looks at it later."""
+    (parent,) = await enqueue(broker)
+    await broker.cancel(parent)
+    job = expiring(depends_on=(Parent(parent),))
+    assert (await broker.enqueue(job)).state is State.DEAD
+    assert client.zcard(f"{prefix_of(namespace)}expiring") == 0
+
+
 async def test_a_job_in_an_inbox_expires(broker: Broker, consumer: Consumer) -> None:
     """Delivered is not started: its worker drops it when it comes."""
     job = expiring()

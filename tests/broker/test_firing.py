@@ -7,7 +7,7 @@ import pytest
 
 from jobqueue.broker.broker import Broker, Connections, Consumer
 from jobqueue.broker.firing import Fired
-from jobqueue.schedule import CATCH_UP, Missed, ScheduleState, Step, job_at
+from jobqueue.schedule import CATCH_UP, Missed, Overlap, ScheduleState, Step, job_at
 from jobqueue.settings import RetentionSettings
 from jobqueue.state import State
 from jobqueue.submission import Priority
@@ -56,6 +56,24 @@ async def test_a_slot_that_comes_again_makes_no_second_job(rig: Rig) -> None:
     # even where all that the schedule knows of it were lost, the job's id is the slot's
     assert await rig.fire_latest() == job_id
     assert await counts(rig.broker) == {State.QUEUED: 1}
+    assert (await info_of(rig.broker)).fired == 1
+
+
+async def test_a_slot_that_comes_again_does_not_replace_its_own_job(rig: Rig) -> None:
+    """The job of a slot is no earlier one: after a clock was put back it is not called off."""
+    await rig.put(overlap=Overlap.REPLACE)
+    job_id = await rig.fire_latest()
+    assert await rig.fire_latest() == job_id
+    assert await counts(rig.broker) == {State.QUEUED: 1}
+
+
+async def test_a_slot_whose_job_was_moved_has_had_it(rig: Rig) -> None:
+    """A job that an operator moved to another queue is not made again when its slot comes again."""
+    await rig.put()
+    job_id = await rig.fire_latest()
+    await rig.broker.operator.move(job_id, "other")
+    await rig.fire_latest()
+    assert await counts(rig.broker) == {}
 
 
 async def test_a_slot_in_the_future_is_not_due(rig: Rig) -> None:

@@ -3,6 +3,7 @@
 import pytest
 
 from jobqueue.broker.broker import Broker, Consumer
+from jobqueue.errors import RedisFull
 from jobqueue.limits import QueueLimits
 from jobqueue.model import CancelResult, Outcome
 from jobqueue.state import State
@@ -96,17 +97,41 @@ async def test_a_move_that_is_cut_in_two_is_completed(
     """The other queue takes nothing when the job has left: a reaper carries it over later, once."""
     (job_id,) = await enqueue(broker)
     client.config_set("maxmemory", 1)
-    assert await broker.operator.move(job_id, OTHER) == "moved"
-    client.config_set("maxmemory", 0)
-    assert await broker.get(job_id) is None
+    try:
+        assert await broker.operator.move(job_id, OTHER) == "moved"
+        with pytest.raises(RedisFull, match="on its way"):
+            await broker.get(job_id)
+    finally:
+        client.config_set("maxmemory", 0)
     (message,) = client.zrange(f"{prefix_of(namespace)}outbox", 0, -1)
-    assert await broker.operator.move(job_id, OTHER) == "moved"
-    await broker.reap(QUEUE, lease=15)
-    client.zadd(f"{prefix_of(namespace)}outbox", {message.encode("latin-1"): 1})
-    await broker.reap(QUEUE, lease=15)
+    for _ in range(2):
+        client.zadd(f"{prefix_of(namespace)}outbox", {message.encode("latin-1"): 1})
+        await broker.reap(QUEUE, lease=15)
     (stats,) = await broker.stats([OTHER])
     assert stats.counts[State.QUEUED] == 1
     assert await counts(broker) == {}
+
+
+async def test_whoever_asks_for_a_job_on_its_way_carries_it_on(
+    broker: Broker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The process that moved it died in between: no call says that there is no such job."""
+    (job_id,) = await enqueue(broker)
+    with monkeypatch.context() as patch:
+        patch.setattr(broker.operator, "_outbox", Dead())
+        with pytest.raises(ConnectionError):
+            await broker.operator.move(job_id, OTHER)
+    assert await broker.operator.prioritize(job_id, Priority.LOW) == "queued"
+    assert await broker.operator.move(job_id, OTHER) == "moved"
+    assert (await read(broker, job_id)).id == there(job_id)
+
+
+class Dead:
+    """The outbox of a process that dies before it carries anything."""
+
+    async def relay(self, queue: str) -> bool:
+        """Nothing is carried."""
+        raise ConnectionError(queue)
 
 
 @pytest.mark.parametrize(
@@ -116,7 +141,7 @@ async def test_a_job_with_a_unique_key_stays(broker: Broker, options: JobOptions
     """Its key guards one queue, so it cannot leave that."""
     job = new_job(options=options)
     await broker.enqueue(job)
-    assert await broker.operator.move(job.id, OTHER) == "bound"
+    assert await broker.operator.move(job.id, OTHER) == "unique"
     assert await counts(broker) == {State.QUEUED: 1}
 
 
@@ -125,16 +150,16 @@ async def test_jobs_of_a_flow_stay(broker: Broker, consumer: Consumer) -> None:
     (parent,) = await enqueue(broker)
     child = new_job(options=JobOptions(depends_on=(Parent(parent),)))
     await broker.enqueue(child)
-    assert await broker.operator.move(parent, OTHER) == "bound"
+    assert await broker.operator.move(parent, OTHER) == "awaited"
     assert await broker.operator.move(child.id, OTHER) == "blocked"
     await complete(consumer, await claim_one(consumer))
-    assert await broker.operator.move(child.id, OTHER) == "bound"
+    assert await broker.operator.move(child.id, OTHER) == "inputs"
 
 
 async def test_a_job_that_does_not_wait_is_not_moved(broker: Broker, consumer: Consumer) -> None:
     """What runs or has ended stays where it is, and so does a job that is there already."""
     (job_id,) = await enqueue(broker)
-    assert await broker.operator.move(job_id, QUEUE) == "bound"
+    assert await broker.operator.move(job_id, QUEUE) == "here"
     assert await broker.operator.move(new_job().id, OTHER) == "not_found"
     jobs = await claim(consumer)
     assert await broker.operator.move(job_id, OTHER) == "active"

@@ -5,19 +5,21 @@ from hypothesis import HealthCheck, Phase, settings
 from hypothesis.stateful import invariant, rule, run_state_machine_as_test
 from typing_extensions import override
 
+from jobqueue.broker.codec import ulid_of
 from jobqueue.limits import GroupLimits, QueueLimits
 from jobqueue.model import Outcome, Verdict
 
 from .helpers import prefix_of
 from .invariants import violations
+from .machine.movers import Movers
 from .machine.operators import Operators
 from .machine.producers import Producers
+from .machine.schedules import Schedules
 from .machine.strategies import PICK
-from .machine.workers import Workers
 
 
-class Lives(Producers, Workers, Operators):
-    """Jobs, three workers that die, stall, lie and re-send, operators, and a reaper."""
+class Lives(Producers, Movers, Operators, Schedules):
+    """Jobs, three workers that die, stall, lie and re-send, operators, and reapers."""
 
     @rule(pick=PICK)
     def cancel_replay_cancel(self, pick: int) -> None:
@@ -29,7 +31,16 @@ class Lives(Producers, Workers, Operators):
     @invariant()
     def holds_together(self) -> None:
         """Redis is consistent after every step."""
-        assert violations(self.client, prefix_of(self.namespace)) == []
+        for queue in self.queues:
+            assert violations(self.client, prefix_of(self.namespace, queue)) == []
+
+    @invariant()
+    def is_in_one_place(self) -> None:
+        """A job that is moved is in one queue, or on its way."""
+        starts = [prefix_of(self.namespace, queue) for queue in self.queues]
+        for job_id in self.places:
+            found = self.client.exists(*(start + ulid_of(job_id) for start in starts))
+            assert found <= 1, f"{job_id} is in two queues"
 
     @override
     def teardown(self) -> None:
@@ -52,13 +63,15 @@ class Lives(Producers, Workers, Operators):
             if not self.accepted - self.final:
                 break
             self.reap()
-            jobs = self.run_(self.consumers["a"].claim(500)).jobs
-            verdicts = [Verdict(job.id, job.token, Outcome.COMPLETED, 0, b"1") for job in jobs]
-            self.run_(self.consumers["a"].settle(verdicts))
+            for queue in self.queues:
+                honest = self.consumer("a", queue)
+                jobs = self.run_(honest.claim(500)).jobs
+                verdicts = [Verdict(job.id, job.token, Outcome.COMPLETED, 0, b"1") for job in jobs]
+                self.run_(honest.settle(verdicts))
             self.look()
         left = {job_id: self.state_of(job_id) for job_id in self.accepted - self.final}
         assert left == {}, "jobs were left behind"
-        assert violations(self.client, prefix_of(self.namespace)) == []
+        self.holds_together()
 
 
 @pytest.mark.timeout(240)

@@ -138,6 +138,13 @@ async def test_changes_a_job_that_waits(service: Service) -> None:
     assert moved.json()["queue"] == "other"
     assert moved.headers["Location"] == f"/api/v1/jobs/{moved.json()['id']}"
     assert (await service.get(moved.headers["Location"])).status == 200
+    old = (await service.get(f"{path}?include=timeline")).json()
+    assert old["id"] == moved.json()["id"]
+    (entry,) = old["timeline"]
+    assert (entry["outcome"], path.endswith(entry["moved_from"])) == ("moved", True)
+    assert (await service.get(f"{path}/logs")).status == 200
+    assert (await service.delete(path)).status == 200
+    assert (await service.post(f"{path}/retry")).json()["id"] == moved.json()["id"]
 
 
 async def test_refuses_to_change_a_job_that_runs(service: Service) -> None:

@@ -5,7 +5,8 @@ from typing import Any
 import pytest
 
 from jobqueue.errors import FieldError
-from jobqueue.render.schema import MAX_ERRORS, DataSchema, pointer
+from jobqueue.render.schema import MAX_ERRORS, DataSchema
+from jobqueue.schema_errors import pointer
 
 SCHEMA = {
     "type": "object",

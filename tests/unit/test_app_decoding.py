@@ -9,8 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec import Meta
 
-from jobqueue.app.decoding import Decoder, check_json, fields_of, pointer
+from jobqueue.app.decoding import Decoder, check_json, fields_of
 from jobqueue.errors import FieldError, InvalidRequest, MalformedBody
+from jobqueue.schema_errors import pointer
 from jobqueue.state import State
 
 
@@ -142,5 +143,5 @@ def test_does_not_mind_names_elsewhere(body: bytes) -> None:
 
 def test_writes_pointers() -> None:
     """Pointers escape what RFC 6901 says."""
-    assert pointer(("a/b", "~", 0, "")) == "/a~1b/~0/0/"
-    assert pointer(()) == ""
+    assert pointer("a/b", "~", 0, "") == "/a~1b/~0/0/"
+    assert pointer() == ""

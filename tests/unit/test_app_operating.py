@@ -1,5 +1,6 @@
 """What a program can do as an operator: queues, limits, jobs that wait, dead letters."""
 
+import asyncio
 import math
 from collections.abc import AsyncIterator, Coroutine
 from datetime import UTC, datetime, timedelta
@@ -23,6 +24,7 @@ from jobqueue import (
 from jobqueue.app.listing import JobFilter
 from jobqueue.broker.operator import STEP
 from jobqueue.model import Failure, Outcome, Verdict
+from tests.support.wait import eventually
 
 from .test_app_queue import Rig, rig_on
 
@@ -196,9 +198,34 @@ async def test_moves_a_job_to_another_queue(rig: Rig) -> None:
     assert await moved.result(timeout=10) == 7
     with pytest.raises(InvalidRequest):
         await moved.move("other")
+    assert await handle.result(timeout=10) == 7
     held = await rig.app.enqueue("echo", 1, unique_key="k")
+    with pytest.raises(NotMovable, match=r"unique key.* cancel it and submit it"):
+        await held.move("other")
+    await held.cancel()
+    await rig.app.enqueue("echo", 1, depends_on=[held.id])
+    await held.retry()
     with pytest.raises(NotMovable):
         await held.move("other")
+
+
+async def test_who_waits_for_a_job_follows_it(rig: Rig) -> None:
+    """A job that is moved while somebody waits for its result gives it to them, queue by queue."""
+    handle = await rig.app.enqueue("echo", {"a": 1})
+    waiting = asyncio.create_task(handle.result(timeout=30))
+    for queue in ("other", "third"):
+        await eventually(lambda: _is_watched(rig, handle))
+        await handle.move(queue)
+    await rig.finish(Outcome.COMPLETED, queue="third", result=b"7")
+    assert await waiting == 7
+    assert [entry.outcome for entry in await handle.timeline()] == ["moved", "moved"]
+    assert await handle.logs() == []
+
+
+async def _is_watched(rig: Rig, handle: JobHandle) -> bool:
+    """Whether somebody listens to the events of a job under the id that it has now."""
+    channel = f"job_status:{(await handle.get()).id}"
+    return bool((await rig.broker._channel.execute("PUBSUB", "NUMSUB", channel))[1])
 
 
 async def test_a_job_that_started_is_left_alone(rig: Rig) -> None:
@@ -240,6 +267,16 @@ async def test_replays_dead_letters(rig: Rig) -> None:
     assert (await poison.get()).state is State.QUEUED
     assert await rig.app.replay_dead([broken.id, poison.id, "nonsense"]) == 1
     assert await counts(rig) == {State.QUEUED: 2}
+
+
+async def test_a_filter_that_is_none_is_refused(rig: Rig) -> None:
+    """A misspelled filter replays and purges nothing."""
+    await die(rig)
+    with pytest.raises(TypeError, match="quue"):
+        await rig.app.replay_dead(quue="images")  # type: ignore[call-arg]  # what is tested
+    with pytest.raises(TypeError, match="quue"):
+        await rig.app.purge_dead(quue="images")  # type: ignore[call-arg]  # what is tested
+    assert await counts(rig) == {State.DEAD: 1}
 
 
 async def test_replays_many_dead_letters(rig: Rig) -> None:

@@ -26,7 +26,7 @@ local part = {}
 -- What is on in this queue, read once a call: what is off costs no command. `features` is there while
 -- any of the others is.
 local FEATURES = {'batches', 'paused', 'gated', 'cap', 'rate', 'size', 'starvation', 'grouped', 'turn',
-  'group_cap', 'group_rate', 'group_size', 'own_limits', 'holds', 'releasing', 'archive'}
+  'group_cap', 'group_rate', 'group_size', 'own_limits', 'holds', 'releasing', 'archive', 'moves'}
 local on = {}
 local stored = redis.call('HMGET', meta, 'version', 'features', 'intake')
 on.version, on.intake = stored[1], stored[3] -- batches of layout 1

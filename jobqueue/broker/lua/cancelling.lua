@@ -5,9 +5,8 @@
 
 -- The job as it is, nil where there is none: for the part of a script that only reads.
 local function read_for_cancel(id)
-  if first_letter(id) == '' then return nil end
-  local job = job_of(id, part.unstarted.UNSTARTED)
-  if job.x.u then part.unique.foresee_end(job) end
+  local job = part.unstarted.read(id)
+  if job and job.x.u then part.unique.foresee_end(job) end
   return job
 end
 

@@ -34,7 +34,7 @@ local function cancel_next()
   end
   local jobs, met = {}, {}
   for i = 1, #ids do
-    local job = first_letter(ids[i]) ~= '' and job_of(ids[i], part.unstarted.UNSTARTED)
+    local job = part.unstarted.read(ids[i])
     if job and job.state == state and not met[ids[i]] then
       if job.x.u then part.unique.foresee_end(job) end
       -- one that only waits for its unique key ends before the holder, who would let it start

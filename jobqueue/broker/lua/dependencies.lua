@@ -1,8 +1,10 @@
---!include outbox finishing unique
---!module edges_to write_edges end_blocked child_of tell release result_of full_id
+--!include outbox finishing unique moves
+--!module edges_to write_edges end_blocked child_of tell tell_from_afar watch_from_afar release result_of full_id
 -- Jobs that wait for others. A blocked child has `<id>:waits` (parent -> policy) and gets what its
 -- parents made in `<id>:inputs` (parent -> state and result); an open parent has `<id>:dependents`.
--- A job of another queue is written with its full id, and hears by way of the outbox.
+-- A job of another queue is written with its full id, and hears by way of the outbox. A parent that
+-- was moved keeps the name that it had when its child was written: who watches it from afar says so,
+-- and `<id>:dependents` has the child's full id, a space, and that name.
 
 local CHILD = {'state', 'lane', 'x', 'run_at', 'expires_at', 'dependents'}
 local FAILED_PARENT = '{"code":"parent_failed","message":"a job that it depends on is %s: %s"}'
@@ -31,6 +33,13 @@ local function end_blocked(job, state, parent, parent_state)
   event(job.id, state)
 end
 
+-- Whether a parent is in another queue by now; notes where it went, and by which move.
+local function has_moved(edge)
+  if not on.moves or first_letter(edge[1]) ~= '' then return false end
+  edge.move, edge.moved_to = part.moves.latest(edge[1])
+  return edge.moved_to ~= nil
+end
+
 -- How a job stands to the parents {{id, policy}, ...}: reads only. `new` has jobs of this call.
 -- Answers {pending, inputs, outcome, parent, missing}.
 local function edges_to(parents, new)
@@ -38,7 +47,7 @@ local function edges_to(parents, new)
   for _, edge in ipairs(parents) do
     local id, policy = edge[1], edge[2]
     local parent = new[id]
-    if not parent and is_local(id) then
+    if not parent and is_local(id) and not has_moved(edge) then
       parent = job_of(id, {'state', 'result'})
       if first_letter(id) == '' then
         edges.missing = id
@@ -59,6 +68,12 @@ local function edges_to(parents, new)
   return edges
 end
 
+-- Has the job `to` of another queue tell `peer` of its end, under the name that `peer` has for it.
+-- It is there, or was, once it has arrived by its move `number`.
+local function watch_from_afar(to, peer, name, number)
+  send(to, {op = 'watch', peer = peer, name = name, number = number})
+end
+
 -- Writes the edges of a job that was found by `edges_to`.
 local function write_edges(id, edges)
   for _, input in ipairs(edges.inputs) do
@@ -67,7 +82,9 @@ local function write_edges(id, edges)
   for _, edge in ipairs(edges.pending) do
     local parent = edge[1]
     redis.call('HSET', prefix .. id .. ':waits', parent, edge[2])
-    if is_local(parent) then
+    if edge.moved_to then
+      watch_from_afar(edge.moved_to, full_id(id), parent, edge.move)
+    elseif is_local(parent) then
       redis.call('RPUSH', prefix .. parent .. ':dependents', id)
       redis.call('HSET', status_key(parent), 'dependents', 1)
       part.finishing.awaited[parent] = true
@@ -112,6 +129,13 @@ local function tell(child, parent, policy, state, result)
   end
 end
 
+-- Sends a job of another queue, as it is listed with its parent, how that has ended.
+local function tell_from_afar(listed, parent, state, result)
+  local peer, name = string.match(listed, '^(%S+) ?(%S*)$')
+  send(peer, {op = 'tell', peer = name ~= '' and name or full_id(parent), state = state,
+    result = result})
+end
+
 -- The next dependents to be told, at most `limit`: reads only.
 local function dependents_to_tell(limit)
   local found, children = {}, {}
@@ -147,8 +171,7 @@ local function release(limit)
       if child then
         tell(child, parent.id, policy, parent.state, parent.result)
       else
-        send(id, {op = 'tell', peer = full_id(parent.id), state = parent.state,
-          result = parent.result})
+        tell_from_afar(id, parent.id, parent.state, parent.result)
       end
     end
     redis.call('LTRIM', prefix .. parent.id .. ':dependents', #parent.edges, -1)

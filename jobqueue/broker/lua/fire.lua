@@ -1,8 +1,9 @@
 --!include version events runnable finishing cancelling intake schedules
 -- Does what a schedule says at a slot that is due, and goes on to the next: once, however many
 -- call. Without a job the slot passes. Answers fired, replaced (fired, and the job before it is
--- cancelled), skipped (the job before it has not ended), passed, or changed (nothing was done:
--- another definition, another slot, or not due by this clock).
+-- cancelled), skipped (the job before it has not ended), again (the slot has had its job: the clock
+-- was put back since), passed, or changed (nothing was done: another definition, another slot, or
+-- not due by this clock).
 local name = ARGV[1]
 local digest = ARGV[2]
 local slot = ARGV[3]
@@ -21,7 +22,9 @@ local due = redis.call('ZSCORE', due_key, name) -- there only where the schedule
 if standing[1] ~= digest or due ~= slot or tonumber(slot) > now then return 'changed' end
 local before = standing[2] and part.cancelling.read_for_cancel(standing[2])
 local ended = not before or FINAL[before.state] or false
-local fires = job ~= '' and (ended or overlap ~= 'skip')
+local again = job ~= '' and part.intake.known({job})[1] or false
+local skipped = job ~= '' and not again and not ended and overlap == 'skip'
+local fires = job ~= '' and not again and not skipped
 
 -- first what may be refused, by a full Redis or by a slot that moves: then nothing has changed
 if fires then part.intake.accept_all({job, spec, '0', run_at, extras}, 'staged') end
@@ -42,7 +45,8 @@ else
 end
 publish_events()
 if job == '' then return 'passed' end
-if not fires then
+if again then return 'again' end
+if skipped then
   redis.call('HINCRBY', standing_key(name), 'skipped', 1)
   return 'skipped'
 end

@@ -1,15 +1,23 @@
 --!include version events runnable groups dependencies finishing admission
---!module accept_all move
+--!module accept_all move known
 -- How new jobs enter: directly, or from a batch that was staged because it is large.
 -- A batch is a flat list of (id, spec, delay, run_at, extras), oldest at the left; `extras` is '' for
 -- a job that asks for nothing else.
 
 local PARTS_OF_JOB = 5
 
-local function known(jobs)
+local function read_each(jobs, start)
   local keys = {}
-  for i = 1, #jobs, PARTS_OF_JOB do keys[#keys + 1] = prefix .. jobs[i] end
+  for i = 1, #jobs, PARTS_OF_JOB do keys[#keys + 1] = start .. jobs[i] end
   return redis.call('MGET', unpack(keys))
+end
+
+-- What is known of each job: its spec, or that it was here and was moved away.
+local function known(jobs, mode)
+  local specs = read_each(jobs, prefix)
+  if not on.moves or mode == 'moved' then return specs end
+  for i, trail in ipairs(read_each(jobs, key('moved:'))) do specs[i] = specs[i] or trail end
+  return specs
 end
 
 -- Whether a job asks for nothing but a place in its lane, now.
@@ -72,7 +80,8 @@ local function write_extras(entry)
   local expires_in = entry.extras.expires_in
   if expires_in then
     status[#status + 1] = 'expires_at'
-    status[#status + 1] = integer(now + expires_in)
+    entry.expires_at = integer(now + expires_in)
+    status[#status + 1] = entry.expires_at
     redis.call('ZADD', key('expiring'), now + expires_in, entry.id)
   end
   if #status > 0 then redis.call('HSET', status_key(entry.id), unpack(status)) end
@@ -132,15 +141,17 @@ local function write(jobs, coming, asking)
 end
 
 -- Accepts `jobs`. Answers what `admission` says of each. `mode`: each for itself, all or none of them
--- (atomic), none at all (check), or all of them whatever has changed (staged).
+-- (atomic), none at all (check), or all of them whatever has changed: jobs that were staged, or moved
+-- here from another queue, perhaps from here before.
 local function accept_all(jobs, mode)
-  local existing, due_before, asking = known(jobs), nil, false
+  local existing, due_before, asking = known(jobs, mode), nil, false
+  local bound = mode == 'staged' or mode == 'moved'
   for i = 1, #jobs, PARTS_OF_JOB do
     asking = asking or jobs[i + 4] ~= ''
     due_before = due_before or not is_plain(jobs, i) and first_due()
   end
-  if asking and mode == 'staged' then part.admission.bind() end
-  local room = on.size and mode ~= 'staged' and room_left()
+  if asking and bound then part.admission.bind() end
+  local room = on.size and not bound and room_left()
   local coming, answers, refused = decide(jobs, existing, room, asking)
   if mode == 'check' or (mode == 'atomic' and refused) then return answers end
   write(jobs, coming, asking)

@@ -2,13 +2,13 @@
 -- Lets a scheduled job start now. Answers queued, its other state, or not_found.
 local job = ARGV[1]
 
-local found = first_letter(job) ~= '' and job_of(job, part.unstarted.UNSTARTED)
+local found = part.unstarted.read(job)
 if not found then return 'not_found' end
 if found.state ~= 'scheduled' then return found.state end
 allow_oom()
 part.unstarted.leave_place(found)
 redis.call('HSET', status_key(job), 'state', 'queued', 'run_at', now)
-ready(job, lane_of(found, first_letter(job)), false, found.x.g)
+ready(job, lane_of(found, found.letter), false, found.x.g)
 make_runnable()
 event(job, 'queued')
 publish_events()

@@ -1,5 +1,4 @@
--- Everything about up to 100 jobs: {spec, status fields, result, error} each, the full id that it has
--- now where it was moved to another queue, false where unknown.
+-- Everything about up to 100 jobs: {spec, status fields, result, error} each, false where it is not here.
 -- ARGV[1..]: id
 
 local jobs = {}
@@ -7,6 +6,5 @@ for i = 1, #ARGV do
   local id = ARGV[i]
   local parts = redis.call('MGET', prefix .. id, prefix .. id .. ':result', prefix .. id .. ':error')
   jobs[i] = parts[1] and {parts[1], redis.call('HGETALL', status_key(id)), parts[2], parts[3]}
-    or redis.call('GET', key('moved:' .. id))
 end
 return jobs

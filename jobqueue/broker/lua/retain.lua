@@ -5,6 +5,7 @@ local limit = tonumber(ARGV[1])
 retention = ARGV[2]
 
 allow_oom()
+if on.moves and tonumber(on.moves) < now then turn_off('moves') end
 local removed = 0
 for state, most in pairs(part.finishing.keep) do
   local old = redis.call('ZRANGE', key(state), '-inf', now - most.age_ms, 'BYSCORE', 'LIMIT', 0,

@@ -1,5 +1,5 @@
--- How up to 100 jobs stand: {state, result} each, the full id that it has now where it was moved to
--- another queue, false where unknown; payloads are not touched.
+-- How up to 100 jobs stand: {state, result} each, moved where it was in another queue before or after,
+-- false where unknown; payloads are not touched.
 -- ARGV[1..]: id
 
 local standings = {}
@@ -9,7 +9,7 @@ for i = 1, #ARGV do
     local status = redis.call('HMGET', status_key(id), 'state', 'result')
     standings[i] = {status[1] or 'queued', status[2] or redis.call('GET', prefix .. id .. ':result')}
   else
-    standings[i] = redis.call('GET', key('moved:' .. id))
+    standings[i] = redis.call('EXISTS', key('moved:' .. id)) == 1 and 'moved'
   end
 end
 return standings

@@ -1,9 +1,18 @@
 --!include finishing
---!module UNSTARTED leave_place end_unstarted
+--!module UNSTARTED read leave_place end_unstarted
 -- Ending and moving jobs that wait: queued, scheduled or blocked. A lane entry stays behind as a hint
 -- that is dropped when met.
 
 local UNSTARTED = {'state', 'lane', 'x', 'run_at', 'expires_at', 'dependents', 'started_at'}
+
+-- The job as it is, with the first letter of its spec; nil where there is none.
+local function read(id)
+  local letter = first_letter(id)
+  if letter == '' then return nil end
+  local job = job_of(id, UNSTARTED)
+  job.letter = letter
+  return job
+end
 
 -- Takes a job out of where its state says it waits.
 local function leave_place(job)

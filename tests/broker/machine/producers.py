@@ -69,8 +69,19 @@ class Producers(Machine):
             if answer.stands_for is None:
                 assert answer.id == job.id
                 self.accepted.add(job.id)
+                self.sent.append(job)
                 if answer.state.is_final:
                     self.final.add(job.id)
+
+    @rule(pick=PICK)
+    def enqueue_again(self, pick: int) -> None:
+        """A producer that lost the answer sends its job again, wherever that is by now."""
+        job = picked([job for job in self.sent if job.id in self.accepted], pick)
+        if job is None:
+            return
+        before = self.digest()
+        self.run_(self.broker.enqueue_many([job]))
+        assert self.digest() == before
 
     @rule(tenant=TENANTS, policy=POLICIES, unique=UNIQUE, delayed=st.booleans())
     def enqueue_flow(
