@@ -126,6 +126,26 @@ async def test_whoever_asks_for_a_job_on_its_way_carries_it_on(
     assert (await read(broker, job_id)).id == there(job_id)
 
 
+async def test_a_job_that_arrives_right_after_the_look_is_found(
+    broker: Broker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Somebody else completes the move while the job is looked for: it is looked for again."""
+    (job_id,) = await enqueue(broker)
+    with monkeypatch.context() as patch:
+        patch.setattr(broker.operator, "_outbox", Dead())
+        with pytest.raises(ConnectionError):
+            await broker.operator.move(job_id, OTHER)
+    looks = []
+
+    async def look(queue: str, _ulid: str) -> str | None:
+        looks.append(queue)
+        if looks == [QUEUE, OTHER]:
+            await broker.reap(QUEUE, lease=15)
+        return queue if looks.count(OTHER) == 2 else None
+
+    assert await broker.operator._forwards.follow(job_id, look) == OTHER
+
+
 class Dead:
     """The outbox of a process that dies before it carries anything."""
 
