@@ -12,9 +12,10 @@ from jobqueue.app.catalog import Catalog
 from jobqueue.app.contents import Contents
 from jobqueue.app.grouping import group_of
 from jobqueue.app.requests import JobRequest
+from jobqueue.app.spreading import Spreader
 from jobqueue.broker.broker import Broker
 from jobqueue.errors import FieldError, InvalidRequest, PayloadTooLarge, SettingsError
-from jobqueue.ids import ULID_LENGTH, created_at_ms, new_job_id, split_job_id
+from jobqueue.ids import ULID_LENGTH, created_at_ms, new_job_id, queue_of, split_job_id
 from jobqueue.metrics import JOBS_ENQUEUED, queue_label
 from jobqueue.model import Job, Submitted
 from jobqueue.registry import JobType, check_name
@@ -60,6 +61,7 @@ class Submitter:
         self._catalog = catalog
         self._limits = limits
         self._contents = contents
+        self._spreader = Spreader(broker.partitioning)
         self._counters: dict[tuple[str, str], Counter] = {}
 
     async def submit(
@@ -84,7 +86,7 @@ class Submitter:
             NotDurable: it is accepted, but maybe not as safe as asked.
             Unavailable: Redis, or the storage of a large payload, cannot take it now.
         """
-        job = await self.prepare(request, payload_path)
+        (job,) = await self._spreader.spread([await self.prepare(request, payload_path)])
         stored = await self._contents.keep_payload(job)
         accepted = await self._broker.enqueue(stored, durability=durability)
         if accepted.stands_for:
@@ -121,7 +123,7 @@ class Submitter:
             return []
         if same_key_is_same:
             jobs = [msgspec.structs.replace(job, digest="same") for job in jobs]
-        jobs = await self._contents.keep_payloads(jobs)
+        jobs = await self._contents.keep_payloads(await self._spreader.spread(jobs))
         accepted = await self._broker.enqueue_many(jobs, durability=durability)
         answered = zip(jobs, accepted, strict=True)
         self.count(job for job, answer in answered if not answer.stands_for)
@@ -199,7 +201,7 @@ class Submitter:
 
 
 def _queue_of(job: NewJob) -> str:
-    return job.id[: -ULID_LENGTH - 1]
+    return queue_of(job.id[: -ULID_LENGTH - 1])
 
 
 def _check(request: JobRequest, job_type: JobType, payload: bytes, payload_path: str) -> None:

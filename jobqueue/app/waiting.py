@@ -7,7 +7,7 @@ from jobqueue.app.submission import PRIORITIES
 from jobqueue.broker.broker import Broker
 from jobqueue.conflicts import AlreadyStarted, NotMovable, StillBlocked
 from jobqueue.errors import FieldError, InvalidRequest, JobNotFound
-from jobqueue.ids import ULID_LENGTH
+from jobqueue.ids import ULID_LENGTH, queue_of
 from jobqueue.model import Job
 from jobqueue.state import State
 from jobqueue.submission import Priority
@@ -64,13 +64,15 @@ class Waiting:
     async def move(self, job_id: str, queue: str) -> Job:
         """Move a scheduled or queued job to another queue, where it has another id.
 
+        One that has partitions takes it in the first.
+
         Raises:
             StillBlocked: it waits for other jobs.
             NotMovable: others wait for it, or it holds a unique key.
             InvalidRequest: there can be no such queue, or the job is in it.
         """
         target = f"{check_queue(queue)}-{job_id[-ULID_LENGTH:]}"
-        if target == job_id:
+        if queue_of(job_id[: -ULID_LENGTH - 1]) == queue:
             problem = f"the job is in {queue!r}"
             raise InvalidRequest(problem, (FieldError("/queue", problem),))
         answer = await self._broker.operator.move(job_id, queue)

@@ -12,7 +12,7 @@ from jobqueue.errors import (
     TenantFull,
     UnknownParent,
 )
-from jobqueue.ids import ULID_LENGTH
+from jobqueue.ids import ULID_LENGTH, queue_of
 from jobqueue.submission import Accepted, NewJob, Refusal
 
 
@@ -31,8 +31,9 @@ def error_of(job: NewJob, refusal: Refusal, *, at: str = "") -> JobqueueError:
                 (FieldError(f"{at}/depends_on", message),),
             )
         case "older":
+            queue = queue_of(job.id[: -ULID_LENGTH - 1])
             return SchemaMismatch(
-                f"worker {refusal.what} of queue {job.id[: -ULID_LENGTH - 1]} is of an older "
+                f"worker {refusal.what} of queue {queue} is of an older "
                 "version, which would not heed what the job asks for: exchange it first"
             )
         case _:
