@@ -45,7 +45,7 @@ class Partitions:
     async def known(self) -> dict[str, int]:
         """As `read`, from memory: a few seconds old, or older while Redis does not answer.
 
-        Only the first call waits for an answer.
+        Only the first call, and the first after `set`, waits for an answer.
         """
         now = asyncio.get_running_loop().time()
         if now >= self._known_until and self._reading is None:
@@ -64,7 +64,7 @@ class Partitions:
         table = self._keys.partitions
         entry = ("HSET", table, queue, str(count)) if count > 1 else ("HDEL", table, queue)
         await resend(lambda: self._channel.execute(*entry))
-        self._known_until = 0.0
+        self._known, self._known_until = None, 0.0
 
     async def close(self) -> None:
         """Wait for the reading in flight."""
