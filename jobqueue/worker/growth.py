@@ -1,4 +1,4 @@
-"""Serving partitions that queues get while a worker runs."""
+"""Serving the partitions of queues: those that there are, and those that there will be."""
 
 import asyncio
 import random
@@ -23,7 +23,9 @@ _log = structlog.get_logger(__name__)
 
 
 class Growth:
-    """Looks for new partitions of the queues that a worker serves.
+    """Looks for partitions of the queues that a worker serves.
+
+    The first of each queue, which has its name, is served from the start.
 
     Args:
         join: signs the worker on to a partition.
@@ -47,21 +49,27 @@ class Growth:
         """Look for ever."""
         outage = Outage("partitions")
         while True:
-            await asyncio.sleep(LOOK_INTERVAL * random.uniform(1 - SPREAD, 1 + SPREAD))
             try:
                 await self._look()
             except Unavailable as error:
                 await outage.pause(error)
+                continue
             except SchemaMismatch as error:
                 self._on_outdated(error)
             else:
                 outage.over()
+            await asyncio.sleep(LOOK_INTERVAL * random.uniform(1 - SPREAD, 1 + SPREAD))
 
     async def _look(self) -> None:
-        for name in await self._broker.partitions():
-            line = self._lines.get(queue_of(name))
-            if line is not None and name not in line.partitions and not line.closed:
-                await self._serve(name, line)
+        new = [
+            (name, line)
+            for name in await self._broker.partitions()
+            if (line := self._lines.get(queue_of(name))) and name not in line.partitions
+        ]
+        ends = await asyncio.gather(*(self._serve(*each) for each in new), return_exceptions=True)
+        for end in ends:  # one that cannot be reached does not keep the others waiting
+            if end:
+                raise end
 
     async def _serve(self, name: str, line: Line) -> None:
         consumer = await self._join(name)

@@ -20,7 +20,6 @@ from jobqueue.app.jobs import Jobs
 from jobqueue.broker.broker import Broker
 from jobqueue.broker.consumer import Consumer
 from jobqueue.errors import SchemaMismatch
-from jobqueue.ids import queue_of
 from jobqueue.model import WorkerInfo
 from jobqueue.registry import Registry
 from jobqueue.settings import LimitSettings, WorkerSettings
@@ -91,13 +90,11 @@ class Worker:
         self._gate = Gate()
         self._deadlines = Deadlines()
         self._lines = [
-            self._line(queue, max(slots, registry.largest_batch(queue)))
-            for queue, slots in sorted(queues.items())
+            self._line(queue, max(queues[queue], registry.largest_batch(queue)))
+            for queue in consumers
         ]
         for line in self._lines:
-            for name, consumer in consumers.items():
-                if queue_of(name) == line.queue:
-                    line.add(name, consumer)
+            line.add(line.queue, consumers[line.queue])
         self._keeper = Keeper(
             lambda: [each.pool for each in self._partitions()],
             broker.lease_renewer(lease=settings.lease),
@@ -146,9 +143,8 @@ class Worker:
         await contents.prepare()
         worker_id = new_worker_id(settings.id)
         consumers = {
-            name: await broker.consumer(name, worker_id=worker_id, lease=settings.lease)
+            queue: await broker.consumer(queue, worker_id=worker_id, lease=settings.lease)
             for queue in sorted(queues)
-            for name in await broker.partitions(queue)
         }
         return cls(
             worker_id,

@@ -9,10 +9,10 @@ from jobqueue.settings import Settings
 from jobqueue.state import State
 from tests.broker.helpers import prefix_of
 from tests.broker.invariants import violations
-from tests.support.cluster import RedisCluster
+from tests.support.cluster import RedisCluster, SlotMove
 from tests.support.wait import eventually
 from tests.worker.harness import QUEUE, Harness
-from tests.worker.stages import Crowd
+from tests.worker.stages import Crowd, Stage, submit_many
 
 JOBS = 240
 PARTITIONS = partition_names(QUEUE, 6)
@@ -76,3 +76,34 @@ async def test_a_queue_is_split_while_it_is_worked(app: JobQueue, harness: Harne
         for handle in handles:
             assert (await harness.ended(handle.id)).state is State.COMPLETED
     assert sorted(crowd.seen) == list(range(25))
+
+
+@pytest.mark.usefixtures("app")
+async def test_a_partition_that_stands_still_holds_no_other_up(
+    harness: Harness, cluster: RedisCluster
+) -> None:
+    """While the slot of one partition moves, the only slot of a worker serves all others."""
+    crowd, stage = Crowd(), Stage()
+    harness.define("crowd", crowd.handle)
+    harness.define("slow", stage.handle)
+    stuck, *others = reversed(PARTITIONS)
+    async with harness.worker(slots=1):
+        for name in PARTITIONS:  # it serves all of them
+            await harness.ended(await harness.submit("crowd", queue=name))
+        await harness.submit("slow", queue=stuck)
+        await stage.started.wait()
+        waiting = await submit_many(harness, "crowd", 20, queue=stuck)
+        jobs = [
+            job for name in others for job in await submit_many(harness, "crowd", 20, queue=name)
+        ]
+        move = SlotMove(cluster, slot_of(prefix_of(harness.namespace, stuck)))
+        move.begin()
+        move.move_keys(10)
+        stage.release.set()
+        for job_id in jobs:
+            assert (await harness.ended(job_id)).state is State.COMPLETED
+        assert len(crowd.seen) == len(PARTITIONS) + len(jobs)
+        move.finish()
+        for job_id in waiting:
+            assert (await harness.ended(job_id, within=20)).state is State.COMPLETED
+    assert len(crowd.seen) == len(PARTITIONS) + len(jobs) + len(waiting)
