@@ -117,7 +117,10 @@ async def test_a_job_in_an_idle_partition_gets_its_turn(split: Harness) -> None:
     async with split.worker(slots=2, drain=5.0) as worker:
 
         async def is_idle() -> bool:
-            fetcher = worker._lines[0].partitions[PARTITIONS[3]].fetcher
+            served = worker._lines[0].partitions.get(PARTITIONS[3])
+            if served is None:
+                return False
+            fetcher = served.fetcher
             return not (fetcher._ask or fetcher.calling or fetcher._waiter.outstanding)
 
         for _ in range(3):
