@@ -95,8 +95,8 @@ class Pool:
         """Slots that a claim may fill now."""
         if self.closed or self._gate.closed:
             return 0
-        room = self._throttle.room() - self.slots.claiming
-        return max(min(self.share.free, room), 0)
+        free = self.share.free
+        return free and max(min(free, self._throttle.room() - self.slots.claiming), 0)
 
     @property
     def idle(self) -> bool:

@@ -13,23 +13,23 @@ class Slots:
 
     Attributes:
         total: how many there are.
-        busy: in which something runs, or waits to run alone.
         claiming: kept for calls that are under way.
+        unused: that nobody has.
     """
 
     def __init__(self, total: int) -> None:
         self.total = total
-        self.busy = 0
         self.claiming = 0
+        self.unused = total
         self._waiting: dict[Share, None] = {}
         """Partitions that have jobs for all they know, in the order in which they came."""
         self._idle: dict[Share, None] = {}
         """Partitions that have none for all they know, and would wait for some in Redis."""
 
     @property
-    def unused(self) -> int:
-        """Slots that nobody has."""
-        return max(self.total - self.busy - self.claiming, 0)
+    def busy(self) -> int:
+        """Slots in which something runs, or waits to run alone."""
+        return self.total - self.unused - self.claiming
 
     def share(self, wake: Callable[[], None]) -> "Share":
         """For one more partition; `wake` is called when it may have slots that it has not now."""
@@ -64,10 +64,10 @@ class Slots:
             return
         if self._waiting:
             next(iter(self._waiting)).wake()
-            return
-        idle, self._idle = self._idle, {}
-        for share in idle:
-            share.wake()
+        elif self._idle:
+            idle, self._idle = self._idle, {}
+            for share in idle:
+                share.wake()
 
 
 class Share:
@@ -91,22 +91,24 @@ class Share:
     def enter(self) -> None:
         """A job takes a slot."""
         self.busy += 1
-        self._slots.busy += 1
+        self._slots.unused -= 1
 
     def leave(self) -> None:
         """A job's slot is free again."""
         self.busy -= 1
-        self._slots.busy -= 1
+        self._slots.unused += 1
         self._slots.pass_on()
 
     def keep(self, count: int) -> None:
         """A call leaves that may bring so many jobs; the partition has had its turn."""
         self._slots.claiming += count
+        self._slots.unused -= count
         self._slots.forget(self)
 
     def give_back(self, count: int) -> None:
         """That call has ended: what it brought takes its slots, and then the rest is passed on."""
         self._slots.claiming -= count
+        self._slots.unused += count
 
     def wait(self, *, eager: bool) -> None:
         """Be woken when there are slots; `eager` where there may be jobs for them."""
