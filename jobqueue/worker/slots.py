@@ -7,6 +7,10 @@ that looks for jobs has its slots for as long as the call takes; one that is idl
 
 from collections.abc import Callable
 
+TURN = 8
+"""Slots that a partition may fill in its turn at least: calls that bring fewer jobs cost the
+worker more than it gains the partitions behind, whose turn is next."""
+
 
 class Slots:
     """Counts what is taken, and tells whose turn it is.
@@ -41,7 +45,8 @@ class Slots:
             return self.unused
         if next(iter(self._waiting)) is not share:
             return 0
-        return -(-self.unused // len(self._waiting))
+        part = -(-self.unused // len(self._waiting))
+        return min(max(part, TURN), self.unused)
 
     def wait(self, share: "Share", *, eager: bool) -> None:
         """Let a partition have its turn; it keeps its place if it has one."""

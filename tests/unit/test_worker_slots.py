@@ -1,6 +1,6 @@
 """The slots of a queue, and whose turn it is."""
 
-from jobqueue.worker.slots import Share, Slots
+from jobqueue.worker.slots import TURN, Share, Slots
 
 
 class Partitions:
@@ -63,20 +63,32 @@ def test_a_free_slot_goes_to_who_has_waited_longest() -> None:
 
 
 def test_several_free_slots_are_shared_out() -> None:
-    """Who is first leaves as many to each of those behind."""
-    partitions = full(10, "abc")
+    """Who is first leaves as many to each of those behind, where that is worth a call."""
+    partitions = full(30, "abc")
     for name in "abc":
         partitions[name].wait(eager=True)
-    for _ in range(10):
+    for _ in range(28):
         partitions["a"].leave()
-    assert partitions.free() == {"a": 4, "b": 0, "c": 0}
-    partitions["a"].keep(4)
+    assert partitions.free() == {"a": 10, "b": 0, "c": 0}
+    partitions["a"].keep(10)
     assert partitions.woken[-1] == "b"
-    assert partitions.free() == {"a": 0, "b": 3, "c": 0}
-    partitions["b"].keep(3)
-    assert partitions.free() == {"a": 0, "b": 0, "c": 3}
-    partitions["c"].keep(3)
+    assert partitions.free() == {"a": 0, "b": 9, "c": 0}
+    partitions["b"].keep(9)
+    assert partitions.free() == {"a": 0, "b": 0, "c": 9}
+    partitions["c"].keep(9)
     assert set(partitions.free().values()) == {0}
+
+
+def test_few_free_slots_are_not_divided() -> None:
+    """A turn is worth a call: those behind have theirs next."""
+    partitions = full(10, "abc")
+    partitions["b"].wait(eager=True)
+    partitions["c"].wait(eager=True)
+    for _ in range(TURN + 1):
+        partitions["a"].leave()
+    assert partitions.free() == {"a": 0, "b": TURN, "c": 0}
+    partitions["b"].keep(TURN)
+    assert partitions.free() == {"a": 0, "b": 0, "c": 1}
 
 
 def test_idle_partitions_come_last() -> None:

@@ -6,17 +6,20 @@ from typing import Any
 
 import pytest
 import redis
+from prometheus_client import REGISTRY
 
 from jobqueue.batch import Batch
 from jobqueue.context import JobContext
 from jobqueue.ids import partition_names
+from jobqueue.metrics import WORKER_SLOTS
 from jobqueue.model import PoolInfo
 from jobqueue.state import State
 from tests.broker.invariants import violations
+from tests.support.wait import eventually
 
 from .harness import QUEUE, Harness, until
 from .stages import Calls, Crowd, Stage, submit_many
-from .test_reaper import LEASE, reaping
+from .test_reaper import LEASE, reaping, shown
 
 PARTITIONS = partition_names(QUEUE, 4)
 
@@ -247,3 +250,19 @@ async def test_a_drain_is_of_all_partitions(split: Harness) -> None:
     for job_id in ids:
         job = await split.job(job_id)
         assert (job.state, job.attempt, job.deliveries) == (State.QUEUED, 0, 0)
+
+
+async def test_metrics_know_the_queue_only(split: Harness) -> None:
+    """Gauges and counters add up the partitions of a queue, and name none of them."""
+    split.define("quick", Crowd().handle)
+    for name in PARTITIONS:
+        await split.submit("quick", queue=name)
+    async with reaping(split) as registry:
+        line = f'jobqueue_queue_jobs{{queue="{QUEUE}",state="queued"}} 4.0'
+        await eventually(lambda: line in shown(registry))
+        assert not any(f'queue="{QUEUE}.' in line for line in shown(registry))
+    async with split.worker():
+        await all_end(split, [await split.submit("quick", queue=name) for name in PARTITIONS])
+        gauge = WORKER_SLOTS.labels(QUEUE, "free")._value
+        await eventually(lambda: gauge.get() == 4)
+    assert not any(f'"{QUEUE}.' in line for line in shown(REGISTRY))
