@@ -13,6 +13,8 @@ from jobqueue.conflicts import (
     NotMovable,
     NotReady,
     NotRetryable,
+    QueueLimited,
+    QueuePartitioned,
     StillBlocked,
     UniqueKeyHeld,
 )
@@ -90,7 +92,9 @@ __all__ = [
     "PayloadTooLarge",
     "Priority",
     "QueueFull",
+    "QueueLimited",
     "QueueLimits",
+    "QueuePartitioned",
     "Rate",
     "RateLimited",
     "Retry",

@@ -15,6 +15,18 @@ class NotMovable(Conflict):
     code = "not_movable"
 
 
+class QueuePartitioned(Conflict):
+    """The queue is split in partitions, which nothing can be held against together."""
+
+    code = "queue_partitioned"
+
+
+class QueueLimited(Conflict):
+    """The queue has limits, which cannot be held over several partitions."""
+
+    code = "queue_limited"
+
+
 class AlreadyStarted(Conflict):
     """The job runs or has ended; what was asked is for jobs that wait."""
 

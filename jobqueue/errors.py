@@ -18,6 +18,8 @@
     ├── Conflict              409
     │   ├── IdempotencyConflict 409 idempotency_conflict
     │   ├── NotMovable        409  not_movable
+    │   ├── QueuePartitioned  409  queue_partitioned
+    │   ├── QueueLimited      409  queue_limited
     │   ├── AlreadyStarted    409  already_started
     │   ├── StillBlocked      409  still_blocked
     │   ├── UniqueKeyHeld     409  unique_key_held

@@ -1,8 +1,12 @@
-"""Job ids: `<queue>-<ULID>`, sortable by the time they were made.
+"""Job ids: `<queue>-<ULID>`, sortable by the time they were made; and where a job of it is.
 
 ULID (https://github.com/ulid/spec): 48 bits of Unix milliseconds and 80 random
 bits in Crockford's base 32. Ids made within one millisecond by one process count
 upwards, so that the order of a bulk submit is the order of its ids.
+
+A queue may be split in partitions, each of which is a queue to Redis: the first has the name of
+the whole, the others that name, a dot, which no queue may have in its name, and a number. The id of
+a job begins with its partition.
 """
 
 import hashlib
@@ -17,7 +21,12 @@ _PAIRS = [high + low for high in _ALPHABET for low in _ALPHABET]
 _LAST_TAIL = (1 << 20) - 1
 
 ULID_LENGTH = 26
-_JOB_ID = re.compile(rf"([a-z0-9][a-z0-9-]{{0,62}})-([0-7][{_ALPHABET}]{{25}})")
+MAX_PARTITIONS = 64
+"""Partitions of a queue: several for each master of a large cluster. A worker waits in each of them
+on a connection of its own."""
+
+_PARTITION = r"[a-z0-9][a-z0-9-]{0,62}(?:\.[1-9][0-9]?)?"
+_JOB_ID = re.compile(rf"({_PARTITION})-([0-7][{_ALPHABET}]{{25}})")
 
 
 class _UlidFactory:
@@ -67,13 +76,23 @@ def derived_ulid(milliseconds: int, seed: str) -> str:
     return _base32(milliseconds, 5) + _base32(int.from_bytes(digest[:10]), 8)
 
 
-def queue_of(job_id: str) -> str:
-    """The queue of an id that was made by `new_job_id`."""
+def partition_names(queue: str, count: int) -> list[str]:
+    """The names of the partitions of a queue that has so many."""
+    return [queue, *(f"{queue}.{number}" for number in range(1, count))]
+
+
+def queue_of(partition: str) -> str:
+    """The queue that a partition is of."""
+    return partition.partition(".")[0]
+
+
+def partition_of(job_id: str) -> str:
+    """The partition of an id that was made by `new_job_id`: a queue, or a part of one."""
     return job_id[: -ULID_LENGTH - 1]
 
 
 def split_job_id(job_id: str) -> tuple[str, str] | None:
-    """The queue and the ULID of a job id; None when it is not one."""
+    """The partition and the ULID of a job id; None when it is not one."""
     match = _JOB_ID.fullmatch(job_id)
     return (match[1], match[2]) if match else None
 

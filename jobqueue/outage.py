@@ -27,6 +27,11 @@ class Outage:
         self._part = part
         self._pause = 0.0
 
+    @property
+    def lasts(self) -> bool:
+        """Whether the last try failed."""
+        return bool(self._pause)
+
     def over(self) -> None:
         """Redis answered."""
         if self._pause:

@@ -1,7 +1,7 @@
 """The reaper: takes back what workers lost, wakes what is due, fires schedules, removes old jobs.
 
-A pass a second over every queue. Any number of reapers may run: every step is an atomic
-script of the broker, so none of them leads.
+A pass a second over every queue, and every partition of one. Any number of reapers may run: every
+step is an atomic script of the broker, so none of them leads.
 """
 
 import asyncio
@@ -17,6 +17,7 @@ from typing_extensions import override
 
 from jobqueue.broker.broker import Broker, ReapReport
 from jobqueue.errors import SchemaMismatch, Unavailable
+from jobqueue.ids import queue_of
 from jobqueue.metrics import (
     JOBS_ENQUEUED,
     JOBS_FINISHED,
@@ -128,7 +129,7 @@ class Reaper:
             await asyncio.sleep(PASS_INTERVAL * random.uniform(1 - SPREAD, 1 + SPREAD))
 
     async def _pass(self) -> None:
-        queues = await self._broker.queues()
+        queues = await self._broker.partitions()
         for first in range(0, len(queues), QUEUES_AT_ONCE):
             some = queues[first : first + QUEUES_AT_ONCE]
             ends = await asyncio.gather(*map(self._pass_over, some), return_exceptions=True)
@@ -142,13 +143,13 @@ class Reaper:
             await self._reap_queue(queue)
         except SchemaMismatch as error:
             if queue not in self._outdating:
-                _log.error("queue_outdates_reaper", queue=queue, error=str(error))
+                _log.error("queue_outdates_reaper", queue=queue_of(queue), error=str(error))
             self._outdating.add(queue)
         else:
             self._outdating.discard(queue)
 
     async def _fire(self, queue: str) -> None:
-        label = queue_label(queue)
+        label = queue_label(queue_of(queue))
         for _ in range(MAX_STEPS):
             report = await self._broker.fire_due(queue)
             for job_type in report.fired:
@@ -168,9 +169,10 @@ class Reaper:
     async def _count(self, queue: str, report: ReapReport) -> None:
         if not report.recovered:
             return
-        label = queue_label(queue)
+        name = queue_of(queue)
+        label = queue_label(name)
         LEASES_RECOVERED.labels(label).inc(report.recovered)
-        _log.warning("leases_recovered", queue=queue, jobs=report.recovered, dead=report.dead)
+        _log.warning("leases_recovered", queue=name, jobs=report.recovered, dead=report.dead)
         for outcome, ids in (("dead", report.dead), ("cancelled", report.cancelled)):
             for job_id in ids:
                 job_type = await self._type_of(job_id)

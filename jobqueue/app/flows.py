@@ -15,7 +15,7 @@ from jobqueue.app.flow_requests import FlowRequest, place_of
 from jobqueue.app.submission import Submitter, kept_for_others
 from jobqueue.broker.broker import Broker
 from jobqueue.errors import InvalidRequest, PayloadTooLarge, UnknownParent
-from jobqueue.ids import new_job_id, queue_of
+from jobqueue.ids import new_job_id, partition_of
 from jobqueue.registry import DEFAULT_QUEUE
 from jobqueue.settings import LimitSettings
 from jobqueue.submission import Accepted, Durability, NewJob
@@ -107,7 +107,7 @@ class Flows:
 
     async def _foresee(self, jobs: Sequence[NewJob]) -> dict[str, Accepted]:
         """What would become of each job by itself, where that is not plain."""
-        if all(_is_plain(job) for job in jobs) and len({queue_of(job.id) for job in jobs}) == 1:
+        if all(_is_plain(job) for job in jobs) and len({partition_of(job.id) for job in jobs}) == 1:
             return {}
         alone = [_without_parents(job) for job in jobs]
         answers = await self._broker.foresee(alone)
@@ -116,7 +116,7 @@ class Flows:
 
 def _kept(jobs: dict[str, NewJob]) -> dict[str, NewJob]:
     """`jobs`; where they come in queue by queue, each is kept that others wait for."""
-    if len({queue_of(job.id) for job in jobs.values()}) == 1:
+    if len({partition_of(job.id) for job in jobs.values()}) == 1:
         return jobs
     awaited = {parent.id for job in jobs.values() for parent in job.options.depends_on}
     return {name: kept_for_others(job) if job.id in awaited else job for name, job in jobs.items()}
@@ -126,12 +126,12 @@ def waves(jobs: Sequence[NewJob]) -> Iterator[list[NewJob]]:
     """`jobs`, each after its parents, in calls of one queue whose parents are all there by then."""
     left, ours, done = list(jobs), {job.id for job in jobs}, set[str]()
     while left:
-        queue = queue_of(left[0].id)
+        queue = partition_of(left[0].id)
         wave: list[NewJob] = []
         rest: list[NewJob] = []
         for job in left:
             parents = {parent.id for parent in job.options.depends_on} & ours
-            if queue_of(job.id) == queue and parents <= done:
+            if partition_of(job.id) == queue and parents <= done:
                 wave.append(job)
                 done.add(job.id)
             else:

@@ -70,6 +70,7 @@ class Operating(Opened):
 
         Raises:
             InvalidRequest: a limit is no limit.
+            QueuePartitioned: a limit counts all jobs of the queue, which has partitions.
         """
         queues = self._opened().queues
         if groups is None:
@@ -89,6 +90,26 @@ class Operating(Opened):
         """
         checked = _request(QueueLimits(), {group: limits}).groups[group]
         await self._opened().queues.set_group_limits(queue, {group: checked.value()})
+
+    async def partitions(self, queue: str) -> int:
+        """How many partitions a queue has: 1, unless somebody has split it."""
+        return await self._opened().queues.splitting.count(queue)
+
+    async def set_partitions(self, queue: str, partitions: int) -> None:
+        """Split a queue that one node of a cluster is too slow for, or make it whole again.
+
+        Jobs without a key, a tenant or a job to wait for take turns between the partitions. Nothing
+        is moved: jobs that are in a partition which gets no more are worked off there.
+
+        Args:
+            queue: its name.
+            partitions: how many, 1 to 64.
+
+        Raises:
+            InvalidRequest: it cannot have so many.
+            QueueLimited: it has limits that count all its jobs.
+        """
+        await self._opened().queues.splitting.set(queue, partitions)
 
     async def replay_dead(
         self,

@@ -6,6 +6,7 @@ import msgspec
 
 from jobqueue.app.limits import LimitsRequest
 from jobqueue.app.names import check_queue
+from jobqueue.app.partitions import Splitting
 from jobqueue.app.sweeping import FOREVER, Swept, sweep
 from jobqueue.broker.broker import Broker
 from jobqueue.errors import FieldError, InvalidRequest
@@ -27,18 +28,28 @@ class Queues:
     """What operators can do with queues; one that was never used can be paused and limited too.
 
     Every method raises InvalidRequest where a queue may not be called so.
+
+    Attributes:
+        splitting: into how many partitions they are split. What is done to a queue is done to one
+            after the other.
     """
 
     def __init__(self, broker: Broker) -> None:
+        self.splitting = Splitting(broker)
+        self._broker = broker
         self._operator = broker.operator
 
     async def pause(self, queue: str) -> bool:
         """Start no more of its jobs; what runs goes on. Whether that changed anything."""
-        return await self._operator.pause(check_queue(queue))
+        changed = await self._operator.pause(check_queue(queue))
+        await self.splitting.pause_alike(queue)
+        return changed
 
     async def resume(self, queue: str) -> bool:
         """Start its jobs again. Whether that changed anything."""
-        return await self._operator.resume(check_queue(queue))
+        changed = await self._operator.resume(check_queue(queue))
+        await self.splitting.pause_alike(queue)
+        return changed
 
     async def drain(self, queue: str, *, delayed: bool = False, within: float = FOREVER) -> Swept:
         """Cancel the queued jobs, reason `drained`; what runs goes on.
@@ -86,9 +97,13 @@ class Queues:
         )
 
     async def set_limits(self, queue: str, wanted: LimitsRequest) -> LimitsInfo:
-        """Set all limits of a queue; what `wanted` does not name is lifted."""
+        """Set all limits of a queue; what `wanted` does not name is lifted.
+
+        Raises:
+            QueuePartitioned: a limit counts all jobs of the queue, which has partitions.
+        """
         name = check_queue(queue)
-        await self._operator.set_limits(name, wanted.value())
+        await self.splitting.set_limits(name, wanted.value())
         groups = {group: limits.value() for group, limits in wanted.groups.items()}
         lifted = dict.fromkeys(await self._operator.group_limits(name), GroupLimits())
         await self.set_group_limits(name, lifted | groups)
@@ -101,6 +116,7 @@ class Queues:
             await self._operator.set_group_limits(name, group, limits)
 
     async def _empty(self, queue: str, states: list[State], reason: str) -> AsyncIterator[int]:
-        for state in states:
-            async for count in self._operator.clear(queue, state, reason=reason):
-                yield count
+        for partition in await self._broker.partitions(queue):
+            for state in states:
+                async for count in self._operator.clear(partition, state, reason=reason):
+                    yield count

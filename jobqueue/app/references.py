@@ -16,7 +16,7 @@ MARK = b"\x01"
 PAYLOADS = "payloads"
 RESULTS = "results"
 
-_KEY = re.compile(rf"(?:{PAYLOADS}/[^/]+/([^/.]+)|{RESULTS}/[^/]+/([^/.]+)\.[^/.]+)\.json")
+_KEY = re.compile(rf"(?:{PAYLOADS}/[^/]+/([^/]+)|{RESULTS}/[^/]+/([^/]+)\.[^/.]+)\.json")
 
 
 class Reference(msgspec.Struct, frozen=True):

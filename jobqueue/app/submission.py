@@ -12,9 +12,17 @@ from jobqueue.app.catalog import Catalog
 from jobqueue.app.contents import Contents
 from jobqueue.app.grouping import group_of
 from jobqueue.app.requests import JobRequest, wrong_time
+from jobqueue.app.spreading import Spreader
 from jobqueue.broker.broker import Broker
 from jobqueue.errors import FieldError, InvalidRequest, PayloadTooLarge, SettingsError
-from jobqueue.ids import ULID_LENGTH, created_at_ms, new_job_id, queue_of, split_job_id
+from jobqueue.ids import (
+    ULID_LENGTH,
+    created_at_ms,
+    new_job_id,
+    partition_of,
+    queue_of,
+    split_job_id,
+)
 from jobqueue.metrics import JOBS_ENQUEUED, queue_label
 from jobqueue.model import Job, Submitted
 from jobqueue.registry import JobType, check_name
@@ -65,6 +73,7 @@ class Submitter:
         self._catalog = catalog
         self._limits = limits
         self._contents = contents
+        self._spreader = Spreader(broker.partitioning)
         self._counters: dict[tuple[str, str], Counter] = {}
 
     async def submit(
@@ -89,7 +98,7 @@ class Submitter:
             NotDurable: it is accepted, but maybe not as safe as asked.
             Unavailable: Redis, or the storage of a large payload, cannot take it now.
         """
-        job = await self.prepare(request, payload_path)
+        (job,) = await self._spreader.spread([await self.prepare(request, payload_path)])
         stored = await self._contents.keep_payload(job)
         accepted = await self._broker.enqueue(stored, durability=durability)
         if accepted.stands_for:
@@ -126,7 +135,7 @@ class Submitter:
             return []
         if as_children:
             jobs = [msgspec.structs.replace(kept_for_others(job), digest="same") for job in jobs]
-        jobs = await self._contents.keep_payloads(jobs)
+        jobs = await self._contents.keep_payloads(await self._spreader.spread(jobs))
         accepted = await self._broker.enqueue_many(jobs, durability=durability)
         answered = zip(jobs, accepted, strict=True)
         self.count(job for job, answer in answered if not answer.stands_for)
@@ -200,7 +209,7 @@ class Submitter:
         """They are accepted: count them in the metrics."""
         numbers: dict[tuple[str, str], int] = defaultdict(int)
         for job in jobs:
-            numbers[queue_of(job.id), job.type] += 1
+            numbers[_queue_of(job), job.type] += 1
         for (queue, job_type), number in numbers.items():
             label = queue_label(queue)
             counter = self._counters.get((label, job_type))
@@ -208,6 +217,10 @@ class Submitter:
                 counter = JOBS_ENQUEUED.labels(label, job_type)
                 self._counters[label, job_type] = counter
             counter.inc(number)
+
+
+def _queue_of(job: NewJob) -> str:
+    return queue_of(partition_of(job.id))
 
 
 def kept_for_others(job: NewJob) -> NewJob:
@@ -271,7 +284,7 @@ def _as_job(job: NewJob, accepted: Accepted) -> Job:
     run_at = job.run_at_ms or (created + job.delay_ms if job.delay_ms else None)
     return Job(
         id=accepted.id,
-        queue=queue_of(job.id),
+        queue=_queue_of(job),
         type=job.type,
         state=accepted.state,
         priority=job.priority,

@@ -74,6 +74,8 @@ class Waiting:
     async def move(self, job_id: str, queue: str) -> Job:
         """Move a scheduled or queued job to another queue, where it has another id.
 
+        One that has partitions takes it in the first.
+
         Raises:
             StillBlocked: it waits for other jobs.
             NotMovable: something keeps it in its queue; the message says what to do.

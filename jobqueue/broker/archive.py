@@ -38,7 +38,7 @@ class ArchiveBacklog(msgspec.Struct, frozen=True):
 
 
 class Archive:
-    """The lists of all queues; calls are re-sent until answered."""
+    """The lists of all queues, or of the partitions of one; calls are re-sent until answered."""
 
     def __init__(self, channel: Commands, keys: Keys, reader: Reader) -> None:
         self._channel = channel

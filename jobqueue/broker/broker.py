@@ -18,6 +18,7 @@ from jobqueue.broker.leases import LeaseRenewer, Renewal
 from jobqueue.broker.listing import Filter, Lister
 from jobqueue.broker.operator import Operator
 from jobqueue.broker.outbox import Outbox
+from jobqueue.broker.partitions import Partitions
 from jobqueue.broker.producer import Producer
 from jobqueue.broker.quieting import Quieting
 from jobqueue.broker.reader import Reader, Standing
@@ -49,9 +50,11 @@ MAX_BLOCK = 2.0
 class Broker:
     """All queues of one namespace on one Redis.
 
-    Every method raises `RedisUnavailable` when Redis does not answer.
+    Every method raises `RedisUnavailable` when Redis does not answer. What reads knows queues; what
+    serves or changes a whole queue takes one of its partitions, see `partitions`.
 
     Attributes:
+        partitioning: into how many partitions queues are split.
         operator: what operators do beyond cancel and retry.
         schedules: jobs that are made again and again.
         archive: jobs that have ended, for a table of them elsewhere.
@@ -72,6 +75,7 @@ class Broker:
         self._reader = Reader(self._channel, keys, forwards)
         self._history = History(self._channel, keys, forwards)
         self.archive = Archive(self._channel, keys, self._reader)
+        self.partitioning = Partitions(self._channel, keys)
         self._lister = Lister(self._channel, keys, self._reader)
         self._quieting = Quieting(self._channel, keys, self._reader)
         self._reaping = Reaping(self._channel, keys, retention, outbox)
@@ -83,6 +87,7 @@ class Broker:
     async def close(self) -> None:
         """Finish the calls in flight and drop all connections."""
         await self._producer.close()
+        await self.partitioning.close()
         await self._connections.close()
 
     # Producers
@@ -155,9 +160,17 @@ class Broker:
         """Jobs by state for each of these queues, by default all."""
         return await self._reader.stats(queues)
 
+    async def partition_stats(self, queue: str) -> list[QueueStats]:
+        """As `stats`, for each partition of a queue, under its name."""
+        return await self._reader.partition_stats(queue)
+
     async def queues(self) -> list[str]:
         """All queues ever used, by name."""
         return await self._reader.queues()
+
+    async def partitions(self, queue: str | None = None) -> list[str]:
+        """All partitions ever used, of one queue or of all; the first is the queue itself."""
+        return await self._reader.partitions(queue)
 
     async def workers(self) -> list[WorkerInfo]:
         """Workers that beat within the last minute."""

@@ -14,7 +14,7 @@ from typing import Any, Literal
 import msgspec
 
 from jobqueue.broker.scripts import Argument
-from jobqueue.ids import ULID_LENGTH, created_at_ms, queue_of, split_job_id
+from jobqueue.ids import ULID_LENGTH, created_at_ms, partition_of, queue_of, split_job_id
 from jobqueue.job_log import LogLine, NewLines
 from jobqueue.model import ClaimedJob, Failure, Job, Outcome, Progress, Verdict
 from jobqueue.settings import RetentionSettings
@@ -90,7 +90,7 @@ def encode_extras(job: NewJob) -> bytes:
         "digest": job.digest if options.key is not None else None,
         "ttl": _ms(unique.ttl) if unique else None,
         "expires_in": _ms(options.expires_in),
-        "parents": parents_argument(queue_of(job.id), options.depends_on) or None,
+        "parents": parents_argument(partition_of(job.id), options.depends_on) or None,
     }
     extras = {name: value for name, value in extras.items() if value is not None}
     return _pack({"x": {}, **extras}) if extras else b""
@@ -154,7 +154,7 @@ def verdict_arguments(verdict: Verdict) -> tuple[Argument, ...]:
     failure = verdict.failure
     result = verdict.result if verdict.result is not None else b""
     if verdict.outcome is Outcome.WAIT:
-        result = _pack(parents_argument(queue_of(verdict.id), verdict.parents))
+        result = _pack(parents_argument(partition_of(verdict.id), verdict.parents))
     return (
         ulid_of(verdict.id),
         verdict.token,
@@ -190,7 +190,9 @@ CLAIM_FIELDS = 7
 """Values of one job in a claim's answer: id, spec, attempt, deliveries, crashes, run_at, group."""
 
 
-def decode_claimed(queue: str, token: str, now_ms: int, values: Sequence[Any]) -> list[ClaimedJob]:
+def decode_claimed(
+    partition: str, token: str, now_ms: int, values: Sequence[Any]
+) -> list[ClaimedJob]:
     """The jobs of a claim's answer."""
     jobs = []
     for index in range(0, len(values), CLAIM_FIELDS):
@@ -202,8 +204,8 @@ def decode_claimed(queue: str, token: str, now_ms: int, values: Sequence[Any]) -
         due = max(int(run_at), created_at_ms(ulid))
         jobs.append(
             ClaimedJob(
-                f"{queue}-{ulid}",
-                queue,
+                f"{partition}-{ulid}",
+                queue_of(partition),
                 type_name,
                 payload,
                 options,
@@ -224,7 +226,7 @@ def decode_job(job_id: str, record: Sequence[Any]) -> Job:
     names = split_job_id(job_id)
     if names is None:
         raise ValueError(f"not a job id: {job_id!r}")
-    queue, ulid = names
+    partition, ulid = names
     priority, type_name, options, payload = decode_spec(spec)
     status: dict[bytes, bytes] = dict(zip(fields[::2], fields[1::2], strict=True))
     state = State(status.get(b"state", b"queued").decode())
@@ -233,7 +235,7 @@ def decode_job(job_id: str, record: Sequence[Any]) -> Job:
     delivered = b"started_at" in status and (state is State.ACTIVE or state.is_final)
     return Job(
         id=job_id,
-        queue=queue,
+        queue=queue_of(partition),
         type=type_name,
         state=state,
         priority=PRIORITIES.get(status.get(b"lane", b""), priority),

@@ -10,7 +10,7 @@ from jobqueue.broker.connections import Connections
 from jobqueue.broker.consumer import BLOCK_SLACK
 from jobqueue.broker.keys import Keys
 from jobqueue.errors import NotDurable, RedisFull, RedisRefused, RedisUnavailable
-from jobqueue.ids import queue_of
+from jobqueue.ids import partition_of
 from jobqueue.submission import Accepted, Durability
 
 WAIT_MS = 2000
@@ -34,7 +34,7 @@ class Confirmation:
         Raises:
             NotDurable: they are accepted, and it is not known that they are.
         """
-        for queue, group in groupby(jobs, key=lambda job: queue_of(job.id)):
+        for queue, group in groupby(jobs, key=lambda job: partition_of(job.id)):
             await self._wait(queue, [*group][-1], level)
 
     async def _wait(self, queue: str, last: Accepted, level: Durability) -> None:

@@ -12,6 +12,7 @@ class Keys:
 
     def __init__(self, namespace: str) -> None:
         self.queues = f"{namespace}:queues"
+        self.partitions = f"{namespace}:partitions"
         self.types = f"{namespace}:types"
         self.schedules = f"{namespace}:schedules"
         self.control = f"{namespace}:control"

@@ -2,7 +2,8 @@
 
 A cursor says where the last page ended, not how many came before, so jobs that come and go
 between two pages do not shift the rest. Scheduled jobs are listed by due time and final
-ones newest first, over all queues together; queued and running jobs queue after queue.
+ones newest first, over all queues together; queued and running jobs queue after queue, and one
+partition of a queue after the other.
 """
 
 import asyncio
@@ -75,7 +76,7 @@ class Lister:
             InvalidRequest: the cursor is not one of this listing.
         """
         position: _Position | None = _decode(cursor, state) if cursor else _Position(state)
-        queues = [queue] if queue is not None else await self._reader.queues()
+        queues = await self._reader.partitions(queue)
         found: list[Job] = []
         looked = 0
         while position is not None and len(found) < limit and looked < LOOKS:

@@ -13,7 +13,7 @@ from jobqueue.broker.forwards import Forwards
 from jobqueue.broker.keys import Keys
 from jobqueue.broker.outbox import Outbox
 from jobqueue.broker.resend import resend
-from jobqueue.ids import split_job_id
+from jobqueue.ids import partition_of, queue_of, split_job_id
 from jobqueue.limits import GroupLimits, QueueLimits, Rate
 from jobqueue.model import CancelResult, RetryResult
 from jobqueue.settings import RetentionSettings
@@ -110,7 +110,8 @@ class Operator:
         """
 
         async def send(at: str, ulid: str) -> tuple[str, str] | None:
-            call = scripts.move_out(self._keys.meta(at), ulid, queue, keep_ms, retention)
+            target = at if queue_of(at) == queue else queue
+            call = scripts.move_out(self._keys.meta(at), ulid, target, keep_ms, retention)
             answer = (await self._call(call)).decode()
             return None if answer == "not_found" else (answer, at)
 
@@ -118,7 +119,7 @@ class Operator:
         answer, at = await self._forwards.follow(job_id, send) or ("not_found", "")
         if answer == "moved":
             await self._outbox.relay(at)
-        moved_before = answer == "here" and job_id != f"{queue}-{ulid_of(job_id)}"
+        moved_before = answer == "here" and queue_of(partition_of(job_id)) != queue
         return "moved" if moved_before else answer
 
     async def pause(self, queue: str) -> bool:

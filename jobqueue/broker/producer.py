@@ -19,7 +19,7 @@ from jobqueue.broker.keys import Keys
 from jobqueue.broker.ordering import parents_first
 from jobqueue.broker.resend import resend
 from jobqueue.errors import RedisUnavailable
-from jobqueue.ids import created_at_ms, new_ulid, queue_of
+from jobqueue.ids import created_at_ms, new_ulid, partition_of
 from jobqueue.settings import RetentionSettings
 from jobqueue.state import State
 from jobqueue.submission import DEFAULT_OPTIONS, Accepted, NewJob, Refusal
@@ -67,7 +67,7 @@ class Producer:
         Raises:
             Refused: it does not come in; see `refusals`.
         """
-        queue = queue_of(job.id)
+        queue = partition_of(job.id)
         loop = asyncio.get_running_loop()
         accepted: asyncio.Future[Accepted] = loop.create_future()
         waiting = self._waiting[queue]
@@ -85,7 +85,7 @@ class Producer:
         """
         by_queue: dict[str, list[NewJob]] = defaultdict(list)
         for job in parents_first(jobs):
-            by_queue[queue_of(job.id)].append(job)
+            by_queue[partition_of(job.id)].append(job)
         if len(by_queue) > 1:
             for queue, group in by_queue.items():
                 await self._check(queue, list(_parts(group)), jobs)
@@ -103,7 +103,7 @@ class Producer:
         """
         by_queue: dict[str, list[NewJob]] = defaultdict(list)
         for job in jobs:
-            by_queue[queue_of(job.id)].append(job)
+            by_queue[partition_of(job.id)].append(job)
         found: dict[str, Accepted] = {}
         for queue, group in by_queue.items():
             for part in _parts(group):

@@ -11,7 +11,8 @@ from jobqueue.broker.codec import decode_job, decode_log, ulid_of
 from jobqueue.broker.commands import Commands
 from jobqueue.broker.forwards import Forwards
 from jobqueue.broker.keys import Keys
-from jobqueue.ids import created_at_ms, split_job_id
+from jobqueue.broker.partitions import merged
+from jobqueue.ids import created_at_ms, queue_of, split_job_id
 from jobqueue.job_log import LogLine
 from jobqueue.model import Job, QueueStats, TypeInfo, WorkerInfo
 from jobqueue.state import State
@@ -99,16 +100,30 @@ class Reader:
 
     async def queues(self) -> list[str]:
         """All queues ever used, by name."""
-        names = await self._channel.execute("SMEMBERS", self._keys.queues)
-        return sorted(name.decode() for name in names)
+        return sorted({queue_of(name) for name in await self.partitions()})
+
+    async def partitions(self, queue: str | None = None) -> list[str]:
+        """All partitions ever used, of one queue or of all, by name; a queue has one at least."""
+        listed = await self._channel.execute("SMEMBERS", self._keys.queues)
+        names = {name.decode() for name in listed}
+        if queue is not None:
+            names = {name for name in {queue, *names} if queue_of(name) == queue}
+        return sorted(names)
 
     async def stats(self, queues: Iterable[str] | None = None) -> list[QueueStats]:
         """The counts of each of these queues, by default of all."""
-        names = await self.queues() if queues is None else list(queues)
-        return list(await asyncio.gather(*map(self._stats_of, names)))
+        if queues is None:
+            names = await self.partitions()
+        else:
+            names = [name for queue in queues for name in await self.partitions(queue)]
+        return merged(await asyncio.gather(*map(self._stats_of, names)))
 
-    async def _stats_of(self, queue: str) -> QueueStats:
-        answer = await self._channel.call(scripts.stats(self._keys.meta(queue)))
+    async def partition_stats(self, queue: str) -> list[QueueStats]:
+        """As `stats`, for each partition of a queue, under its name."""
+        return await asyncio.gather(*map(self._stats_of, await self.partitions(queue)))
+
+    async def _stats_of(self, partition: str) -> QueueStats:
+        answer = await self._channel.call(scripts.stats(self._keys.meta(partition)))
         now, paused, queued, scheduled, blocked, active, completed, dead, cancelled, *oldest = (
             answer
         )
@@ -117,7 +132,7 @@ class Reader:
             for ulid, run_at in zip(oldest[::2], oldest[1::2], strict=True)
         ]
         return QueueStats(
-            queue=queue,
+            queue=partition,
             counts={
                 State.SCHEDULED: scheduled,
                 State.BLOCKED: blocked,

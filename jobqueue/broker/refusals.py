@@ -13,12 +13,13 @@ from jobqueue.errors import (
     TenantFull,
     UnknownParent,
 )
-from jobqueue.ids import queue_of
+from jobqueue.ids import partition_of, queue_of
 from jobqueue.submission import Accepted, NewJob, Refusal
 
 
 def error_of(job: NewJob, refusal: Refusal, *, at: str = "") -> JobqueueError:
     """The error that tells what to do; `at` is where the job is in its call (JSON pointer)."""
+    queue = queue_of(partition_of(job.id))
     match refusal.why:
         case "conflict":
             return IdempotencyConflict(
@@ -33,12 +34,12 @@ def error_of(job: NewJob, refusal: Refusal, *, at: str = "") -> JobqueueError:
             )
         case "older":
             return SchemaMismatch(
-                f"worker {refusal.what} of queue {queue_of(job.id)} is of an older "
+                f"worker {refusal.what} of queue {queue} is of an older "
                 "version, which would not heed what the job asks for: exchange it first"
             )
         case _:
             there, size, *group = refusal.what.split(" ", 2)
-            return full(queue_of(job.id), int(there), int(size), *(name.encode() for name in group))
+            return full(queue, int(there), int(size), *(name.encode() for name in group))
 
 
 def full(queue: str, there: int, size: int, group: bytes | None = None) -> Backpressure:

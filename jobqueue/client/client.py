@@ -28,7 +28,7 @@ PATIENCE = 15.0
 FIRST_POLL, LAST_POLL = 0.25, 1.0
 """Seconds between two looks at a job: short jobs are seen soon, long ones cost little."""
 
-_ID = re.compile(r"[A-Za-z0-9-]+")
+_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9.-]*")
 
 
 class Client:

@@ -22,6 +22,7 @@ class QueueDocument(msgspec.Struct):
     counts: dict[str, int]
     oldest_queued_seconds: float
     paused: bool
+    partitions: int
 
 
 class QueueList(msgspec.Struct):
@@ -71,9 +72,17 @@ async def stats_in_both_vocabularies(request: web.Request) -> web.Response:
 async def queues(request: web.Request) -> web.Response:
     """All queues ever used."""
     no_query(request)
+    operations = operations_of(request)
+    partitions = await operations.queues.splitting.counts()
     documents = [
-        QueueDocument(each.queue, _counts([each], ()), each.oldest_queued_seconds, each.paused)
-        for each in await operations_of(request).stats()
+        QueueDocument(
+            name=each.queue,
+            counts=_counts([each], ()),
+            oldest_queued_seconds=each.oldest_queued_seconds,
+            paused=each.paused,
+            partitions=partitions.get(each.queue, 1),
+        )
+        for each in await operations.stats()
     ]
     return json_response(QueueList(documents))
 

@@ -1,4 +1,6 @@
-"""Queues: pause, resume, drain, clear, limits."""
+"""Queues: pause, resume, drain, clear, limits, partitions."""
+
+from typing import Annotated
 
 import msgspec
 from aiohttp import web
@@ -11,12 +13,21 @@ from jobqueue.http.answers import json_response
 from jobqueue.http.bodies import ENVELOPE, read_json
 from jobqueue.http.queries import Query, no_query
 from jobqueue.http.state import operations_of
+from jobqueue.ids import MAX_PARTITIONS
 from jobqueue.state import State, parse_state
 
 MAX_LIMITS = 16 * ENVELOPE
 """Bytes of the limits of a queue: those of ten thousand groups."""
 
+
+class PartitionsDocument(msgspec.Struct, forbid_unknown_fields=True):
+    """Into how many partitions a queue is split."""
+
+    partitions: Annotated[int, msgspec.Meta(ge=1, le=MAX_PARTITIONS)]
+
+
 _decode_limits = Decoder(LimitsRequest)
+_decode_partitions = Decoder(PartitionsDocument)
 
 
 class PauseDocument(msgspec.Struct):
@@ -71,6 +82,21 @@ async def put_limits(request: web.Request) -> web.Response:
     wanted = _decode_limits(await read_json(request, MAX_LIMITS))
     kept = await operations_of(request).queues.set_limits(_queue(request), wanted)
     return json_response(_document(kept))
+
+
+async def read_partitions(request: web.Request) -> web.Response:
+    """How many partitions a queue has."""
+    no_query(request)
+    count = await operations_of(request).queues.splitting.count(_queue(request))
+    return json_response(PartitionsDocument(count))
+
+
+async def put_partitions(request: web.Request) -> web.Response:
+    """Split a queue, or make it whole again; its jobs stay where they are."""
+    no_query(request)
+    wanted = _decode_partitions(await read_json(request, ENVELOPE))
+    await operations_of(request).queues.splitting.set(_queue(request), wanted.partitions)
+    return json_response(wanted)
 
 
 def state_of(request: web.Request) -> State:

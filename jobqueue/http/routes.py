@@ -94,6 +94,8 @@ API_ROUTES = (
     _canonical("POST", "/queues/{name}/drain", queues.drain),
     _canonical("GET", "/queues/{name}/limits", queues.read_limits),
     _canonical("PUT", "/queues/{name}/limits", queues.put_limits),
+    _canonical("GET", "/queues/{name}/partitions", queues.read_partitions),
+    _canonical("PUT", "/queues/{name}/partitions", queues.put_partitions),
     _canonical("DELETE", f"/queues/{{name}}/{STATE}", queues.clear),
     _canonical("GET", "/workers", operating.workers),
     _canonical("POST", "/workers/{id}/quiet", operating.quiet),

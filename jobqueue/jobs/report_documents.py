@@ -8,7 +8,7 @@ from jobqueue.ids import split_job_id
 
 KEY_PREFIX = "reports"
 
-_KEY = re.compile(rf"{KEY_PREFIX}/([^/.]+)\.[^/.]+\.pdf")
+_KEY = re.compile(rf"{KEY_PREFIX}/([^/]+)\.[^/.]+\.pdf")
 
 
 class _Pointer(msgspec.Struct, frozen=True):

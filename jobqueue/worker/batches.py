@@ -17,7 +17,7 @@ class Collector:
     """Gathers jobs of one type until a batch is full, or its first job has waited long enough.
 
     Args:
-        slots: of the pool: more jobs than that do not come together.
+        slots: of the queue: more jobs than that do not come together.
     """
 
     def __init__(self, batch: "Batch", handler: "Handler", *, slots: int, bench: Bench) -> None:
@@ -66,22 +66,26 @@ class Collector:
 
 
 class Batches:
-    """The collectors of one pool, by type."""
+    """The collectors of one queue, by type: jobs of all its partitions come together."""
 
-    def __init__(self, *, slots: int, bench: Bench) -> None:
+    def __init__(self, *, slots: int) -> None:
         self._slots = slots
-        self._bench = bench
         self._collectors: dict[str, Collector] = {}
 
     def member(
-        self, job: "ClaimedJob", job_type: "JobType", batch: "Batch", handler: "Handler"
+        self,
+        job: "ClaimedJob",
+        job_type: "JobType",
+        batch: "Batch",
+        handler: "Handler",
+        bench: Bench,
     ) -> Member:
-        """The attempt of a job that is to run in a batch."""
+        """The attempt of a job that is to run in a batch; `bench` is that of its pool."""
         collector = self._collectors.get(job_type.name)
-        if collector is None:
-            collector = Collector(batch, handler, slots=self._slots, bench=self._bench)
+        if collector is None:  # of this bench it uses what all benches of a process share
+            collector = Collector(batch, handler, slots=self._slots, bench=bench)
             self._collectors[job_type.name] = collector
-        return Member(job, job_type, handler, self._bench, collector)
+        return Member(job, job_type, handler, bench, collector)
 
     def close(self) -> None:
         """Hand back what has not started."""

@@ -1,4 +1,4 @@
-"""The one conversation of a pool with its queue: verdicts out, jobs in.
+"""The one conversation of a pool with its partition: verdicts out, jobs in.
 
     while there is something to say: settle and claim in one call
     else: wait, blocked in Redis if a slot is free
@@ -9,6 +9,7 @@ Redis works on one while this process reads the answer to the other.
 """
 
 import asyncio
+import random
 from collections.abc import Callable
 from time import monotonic
 
@@ -43,7 +44,7 @@ class _Call:
 
     Attributes:
         strand: which of the consumer's claims it makes.
-        slots: those that its claim may fill.
+        slots: those that are kept for what its claim may bring.
         since: when it left, in `time.monotonic()`; never, while it pauses in an outage.
     """
 
@@ -84,6 +85,8 @@ class Fetcher:
         self._must = False
         """Claim even with no slot free: what was delivered here must start or go back."""
         self._alarm: asyncio.TimerHandle | None = None
+        self._look: asyncio.TimerHandle | None = None
+        """Runs while the slots are full of jobs of other partitions."""
         self._calls: dict[int, _Call] = {}
         """Calls under way by their strand."""
         self._last_claim_at = monotonic()
@@ -107,6 +110,7 @@ class Fetcher:
                 else:
                     await self._rest(tasks)
             self._set_alarm(None)
+            self._stop_looking()
         await self._sign_off()
 
     def close(self) -> None:
@@ -142,12 +146,7 @@ class Fetcher:
         if self._calls:
             return len(self._calls) < STRANDS and len(self._pool.outbox) >= self._share
         owed = self._must or self._consumer.unanswered is not None
-        return bool(self._pool.outbox) or owed or (self._ask and self._free > 0)
-
-    @property
-    def _free(self) -> int:
-        """Slots that no claim under way may fill."""
-        return max(self._pool.free - sum(call.slots for call in self._calls.values()), 0)
+        return bool(self._pool.outbox) or owed or (self._ask and self._pool.free > 0)
 
     @property
     def _share(self) -> int:
@@ -155,8 +154,9 @@ class Fetcher:
 
         With half the slots each, Redis works on one half while this process runs the other.
         """
-        half = self._pool.slots // STRANDS
-        return half if half >= MIN_SHARE else self._pool.slots
+        slots = self._pool.slots.total
+        half = slots // STRANDS
+        return half if half >= MIN_SHARE else slots
 
     async def _start_exchange(self, tasks: asyncio.TaskGroup) -> None:
         owing = None if self._calls else self._consumer.unanswered
@@ -165,8 +165,11 @@ class Fetcher:
         share = self._share
         sent = self._pool.outbox.take(share)
         must = self._must or owing is not None
-        call = _Call(strand, sent, min(self._free, share), must=must)
-        self._must, self._ask = False, False  # a wait may return meanwhile
+        # slots that were kept for a queue which does not answer would be nobody's
+        slots = 0 if self._outage.lasts else min(self._pool.free, share)
+        call = _Call(strand, sent, slots, must=must)
+        self._pool.share.keep(slots)
+        self._must, self._ask = False, not slots  # a wait may return meanwhile
         self._calls[strand] = call
         if sent:
             tasks.create_task(self._exchange(call))
@@ -182,6 +185,8 @@ class Fetcher:
         except Unavailable as error:
             pool.outbox.put_back(call.sent)
             self._must = True
+            self._give_back(call)
+            pool.slots.pass_on()
             call.since = NEVER
             await self._outage.pause(error)
         except SchemaMismatch as error:
@@ -195,7 +200,13 @@ class Fetcher:
                 await self._took(claim, call)
         finally:
             del self._calls[call.strand]
+            self._give_back(call)
+            pool.slots.pass_on()
             pool.changed.set()
+
+    def _give_back(self, call: "_Call") -> None:
+        slots, call.slots = call.slots, 0
+        self._pool.share.give_back(slots)
 
     async def _call(self, call: "_Call") -> tuple[list[Settled], Claim | None]:
         consumer = self._consumer
@@ -207,7 +218,7 @@ class Fetcher:
 
     async def _took(self, claim: Claim, call: "_Call") -> None:
         full = 0 < call.slots == len(claim.jobs)
-        call.slots = 0  # what it brought is counted by the pool from now on
+        self._give_back(call)  # what it brought is counted by the pool from now on
         self._last_claim_at = monotonic()
         self._ask = self._ask or claim.more or full
         self._set_alarm(claim.due_in)
@@ -236,9 +247,31 @@ class Fetcher:
         if pool.closed:
             await self._waiter.interrupt()
         elif not self._calls and pool.free > 0:
+            self._stop_looking()
             self._waiter.begin(tasks)
+        elif not self._calls and (self._ask or not self._waiter.outstanding):
+            self._queue_up()
         await pool.changed.wait()
         pool.changed.clear()
+
+    def _queue_up(self) -> None:
+        """Be told when there are slots, and look for jobs as often as a wait would.
+
+        A partition whose slots others have does not wait in Redis.
+        """
+        self._pool.share.wait(eager=self._ask)
+        if not self._ask and self._look is None:
+            pause = BLOCK * random.uniform(1 - SPREAD, 1 + SPREAD)
+            self._look = self._loop.call_later(pause, self._look_again)
+
+    def _look_again(self) -> None:
+        self._look = None
+        self.reopened()
+
+    def _stop_looking(self) -> None:
+        if self._look:
+            self._look.cancel()
+            self._look = None
 
     def _must_claim(self) -> None:
         self._must = True

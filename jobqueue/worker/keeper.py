@@ -5,7 +5,7 @@ A handler that blocks the event loop cannot renew anything; this thread can.
 
 import asyncio
 import threading
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from time import monotonic
 from typing import TYPE_CHECKING
 
@@ -31,13 +31,15 @@ _log = structlog.get_logger(__name__)
 
 
 class Keeper:
-    """Renews what the pools hold every third of a lease.
+    """Renews what the pools, those that there are then, hold every third of a lease.
 
     It never renews a job past its own deadline and a grace: a handler that hangs for ever
     loses its job to another worker.
     """
 
-    def __init__(self, pools: "Sequence[Pool]", renewer: LeaseRenewer, *, lease: float) -> None:
+    def __init__(
+        self, pools: "Callable[[], Sequence[Pool]]", renewer: LeaseRenewer, *, lease: float
+    ) -> None:
         self._pools = pools
         self._renewer = renewer
         self._interval = lease / 3
@@ -77,7 +79,7 @@ class Keeper:
 
     def _held(self) -> "dict[str, Attempt]":
         held: dict[str, Attempt] = {}
-        for pool in self._pools:
+        for pool in self._pools():
             held.update(pool.held.copy())  # copied in one step: the loop goes on meanwhile
         return held
 

@@ -1,9 +1,8 @@
-"""One queue's pool: its slots, and what is in them."""
+"""One partition's pool: what is in its slots."""
 
 import asyncio
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
-from itertools import islice
 from time import monotonic
 
 import structlog
@@ -11,7 +10,7 @@ import structlog
 from jobqueue.app.contents import Contents
 from jobqueue.app.family import Family
 from jobqueue.metrics import OTHER
-from jobqueue.model import ClaimedJob, Outcome, PoolInfo, Settled, Verdict
+from jobqueue.model import ClaimedJob, Outcome, Settled, Verdict
 from jobqueue.registry import Handler, JobType, Registry
 from jobqueue.retry import Retry
 from jobqueue.settings import LimitSettings
@@ -24,13 +23,11 @@ from jobqueue.worker.meters import Meters
 from jobqueue.worker.outbox import Outbox
 from jobqueue.worker.reporter import Reporter
 from jobqueue.worker.single import Single
+from jobqueue.worker.slots import Slots
 from jobqueue.worker.throttle import Throttle
 
 CRASHES_UNTIL_ALONE = 2
 """Crashes after which a job runs alone: the first may have been a neighbour's fault."""
-
-MAX_LISTED = 200
-"""Running jobs that a beat names: it is sent every 5 s, and read by people."""
 
 _log = structlog.get_logger(__name__)
 
@@ -38,19 +35,24 @@ _log = structlog.get_logger(__name__)
 class Pool:
     """Starts claimed jobs, and collects their verdicts until Redis has taken them.
 
+    Args:
+        slots, throttle, batches: those of the queue, which all its partitions share.
+
     Attributes:
         held: attempts by job id, from their claim until their verdict is settled; the
             lease keeper renews exactly these.
         outbox: verdicts that are not settled yet.
         closed: no job starts here any more; what arrives goes back.
         changed: set when the fetcher should look again.
+        share: what it has of the queue's slots.
     """
 
     def __init__(
         self,
         queue: str,
-        slots: int,
+        slots: Slots,
         *,
+        batches: Batches,
         registry: Registry,
         limits: LimitSettings,
         contents: Contents,
@@ -68,7 +70,7 @@ class Pool:
         self.meters = Meters(queue)
         self.closed = False
         self.changed = asyncio.Event()
-        self._busy = 0
+        self.share = slots.share(self.changed.set)
         self._registry = registry
         self._default_retry = Retry(max_attempts=limits.max_attempts)
         self._gate = gate
@@ -86,29 +88,20 @@ class Pool:
             family=family,
             result_limit=limits.result,
         )
-        self._batches = Batches(slots=slots, bench=self._bench)
+        self._batches = batches
 
     @property
     def free(self) -> int:
         """Slots that a claim may fill now."""
         if self.closed or self._gate.closed:
             return 0
-        return min(self.slots - self._busy, self._throttle.room())
-
-    @property
-    def busy(self) -> int:
-        """Slots in which something runs or waits to run alone."""
-        return self._busy
+        free = self.share.free
+        return free and max(min(free, self._throttle.room() - self.slots.claiming), 0)
 
     @property
     def idle(self) -> bool:
         """Nothing runs and nothing is left to settle."""
-        return not self._busy and not self.held and not len(self.outbox)
-
-    def info(self) -> PoolInfo:
-        """The pool as its worker's beat describes it."""
-        running = (job_id for job_id, attempt in self.held.items() if not attempt.ended)
-        return PoolInfo(self.queue, self.slots, self._busy, tuple(islice(running, MAX_LISTED)))
+        return not self.share.busy and not self.held and not len(self.outbox)
 
     def take(self, jobs: Iterable[ClaimedJob]) -> list[Attempt]:
         """Give slots to claimed jobs; the caller launches the attempts that come back.
@@ -116,7 +109,7 @@ class Pool:
         Jobs that cannot start here get their verdict at once.
         """
         attempts: list[Attempt] = []
-        free = self.free
+        free = 0 if self.closed else min(self.slots.unused, self._throttle.room())
         for job in jobs:
             if len(attempts) >= free or self._gate.closed:
                 self.outbox.add(verdicts.returned(job))
@@ -136,6 +129,7 @@ class Pool:
     def close(self) -> None:
         """Start nothing any more; jobs that still wait for their batch go back."""
         self.closed = True
+        self.share.forget()
         self._batches.close()
         self.changed.set()
 
@@ -165,7 +159,7 @@ class Pool:
             earlier.stop(Stop.LOST)
         attempt = self._attempt(job, job_type, job_type.handler)
         self.held[job.id] = attempt
-        self._busy += 1
+        self.share.enter()
         self._throttle.reserve()
         self._gate.enter()
         if job.crashes >= CRASHES_UNTIL_ALONE:
@@ -175,7 +169,7 @@ class Pool:
     def _attempt(self, job: ClaimedJob, job_type: JobType, handler: Handler) -> Attempt:
         if job_type.batch is None:
             return Single(job, job_type, handler, self._bench)
-        return self._batches.member(job, job_type, job_type.batch, handler)
+        return self._batches.member(job, job_type, job_type.batch, handler, self._bench)
 
     def _refuse(self, job: ClaimedJob, job_type: JobType | None) -> None:
         retry = job_type.retry if job_type else self._default_retry
@@ -184,7 +178,7 @@ class Pool:
 
     def _end(self, attempt: Attempt, verdict: Verdict | None) -> None:
         """An attempt ended: its slot is free, its verdict goes with the next call."""
-        self._busy -= 1
+        self.share.leave()
         self._gate.leave()
         if attempt.has_started:
             self.meters.ran(attempt.job.type, monotonic() - attempt.started_at)

@@ -34,6 +34,7 @@ class Presence:
     """Beats in every queue that a worker serves and publishes its types.
 
     Args:
+        consumers: those that there are now.
         describe: the worker as it is now.
         on_quiet: told when an operator's word, which a beat brings, has changed.
     """
@@ -41,7 +42,7 @@ class Presence:
     def __init__(
         self,
         broker: Broker,
-        consumers: Sequence[Consumer],
+        consumers: Callable[[], Sequence[Consumer]],
         types: Sequence[TypeInfo],
         describe: Callable[[], WorkerInfo],
         on_quiet: Callable[[bool], None],
@@ -71,7 +72,7 @@ class Presence:
             self._beat_now.clear()
             info = self._describe()
             try:
-                answers = await asyncio.gather(*(each.beat(info) for each in self._consumers))
+                answers = await asyncio.gather(*(each.beat(info) for each in self._consumers()))
             except Unavailable as error:
                 await outage.pause(error)
                 continue

@@ -9,21 +9,20 @@ from jobqueue.metrics import LAST_CLAIM_AGE, LOOP_LAG, WORKER_SLOTS, queue_label
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from jobqueue.worker.fetcher import Fetcher
-    from jobqueue.worker.pool import Pool
+    from jobqueue.worker.line import Line
 
 TICK = 0.5
 """Seconds between two looks: a handler that blocks the loop for longer shows for certain."""
 
 
-async def pulse(pools: "Sequence[tuple[Pool, Fetcher]]") -> None:
-    """Measure the loop's lag and set the gauges of all pools, for ever."""
+async def pulse(lines: "Sequence[Line]") -> None:
+    """Measure the loop's lag and set the gauges of all queues, for ever."""
     while True:
         expected = monotonic() + TICK
         await asyncio.sleep(TICK)
         LOOP_LAG.observe(max(monotonic() - expected, 0))
-        for pool, fetcher in pools:
-            label = queue_label(pool.queue)
-            WORKER_SLOTS.labels(label, "busy").set(pool.busy)
-            WORKER_SLOTS.labels(label, "free").set(max(pool.slots - pool.busy, 0))
-            LAST_CLAIM_AGE.labels(label).set(fetcher.claim_age)
+        for line in lines:
+            label, slots = queue_label(line.queue), line.slots
+            WORKER_SLOTS.labels(label, "busy").set(slots.busy)
+            WORKER_SLOTS.labels(label, "free").set(max(slots.total - slots.busy, 0))
+            LAST_CLAIM_AGE.labels(label).set(line.claim_age())

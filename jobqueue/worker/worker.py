@@ -1,6 +1,6 @@
-"""All pools of one process, and what they share.
+"""All queues of one process, and what they share.
 
-run:   keeper, presence, orders, progress, pulse   around   one fetcher a pool
+run:   keeper, presence, orders, growth, pulse   around   one line a queue
 drain: claim no more → running jobs get their time → cancel → hand back → sign off
 """
 
@@ -9,7 +9,7 @@ import os
 import socket
 import time
 from collections.abc import Coroutine, Iterable, Iterator, Mapping, Sequence
-from contextlib import aclosing
+from functools import partial
 from time import monotonic
 from typing import Any
 
@@ -17,7 +17,7 @@ import structlog
 
 from jobqueue.app.contents import Contents
 from jobqueue.app.jobs import Jobs
-from jobqueue.broker.broker import Broker, CancelOrder, LookOrder
+from jobqueue.broker.broker import Broker
 from jobqueue.broker.consumer import Consumer
 from jobqueue.errors import SchemaMismatch
 from jobqueue.model import WorkerInfo
@@ -26,8 +26,10 @@ from jobqueue.settings import LimitSettings, WorkerSettings
 from jobqueue.worker.attempt import Attempt, Stop
 from jobqueue.worker.deadlines import Deadlines
 from jobqueue.worker.gate import Gate
+from jobqueue.worker.growth import Growth
 from jobqueue.worker.keeper import Keeper
-from jobqueue.worker.line import Line
+from jobqueue.worker.line import Line, Partition
+from jobqueue.worker.orders import Orders
 from jobqueue.worker.presence import Presence, new_worker_id
 from jobqueue.worker.pulse import pulse
 from jobqueue.worker.rate import parse_rate
@@ -38,9 +40,6 @@ STOP_GRACE = 2.0
 FLUSH_GRACE = 2.0
 """Seconds for the last verdicts after that; together with `STOP_GRACE` less than the 5 s
 that a container's stop timeout is longer than the drain."""
-
-LOOK_AGAIN = 0.25
-"""Seconds after which a call that was under way has been answered."""
 
 _log = structlog.get_logger(__name__)
 
@@ -91,21 +90,36 @@ class Worker:
         self._gate = Gate()
         self._deadlines = Deadlines()
         self._lines = [
-            self._line(queue, consumer, max(queues[queue], registry.largest_batch(queue)))
-            for queue, consumer in consumers.items()
+            self._line(queue, max(queues[queue], registry.largest_batch(queue)))
+            for queue in consumers
         ]
+        for line in self._lines:
+            line.add(line.queue, consumers[line.queue])
         self._keeper = Keeper(
-            [line.pool for line in self._lines],
+            lambda: [each.pool for each in self._partitions()],
             broker.lease_renewer(lease=settings.lease),
             lease=settings.lease,
         )
         types = [entry.info() for entry in registry if entry.handler and entry.queue in queues]
         self._presence = Presence(
             broker,
-            list(consumers.values()),
+            lambda: [each.consumer for each in self._partitions()],
             types,
             describe=self.info,
             on_quiet=self._set_quiet,
+        )
+        self._orders = Orders(
+            broker,
+            worker_id,
+            partitions=self._partitions,
+            keeper=self._keeper,
+            presence=self._presence,
+        )
+        self._growth = Growth(
+            broker,
+            self._lines,
+            join=partial(broker.consumer, worker_id=worker_id, lease=settings.lease),
+            on_outdated=self._drain_outdated,
         )
 
     @classmethod
@@ -147,7 +161,8 @@ class Worker:
 
     async def run(self) -> None:
         """Work until the drain is over; SchemaMismatch where a queue's new layout began it."""
-        _log.info("worker_started", worker=self.id, queues=dict(line.size for line in self._lines))
+        queues = {line.queue: line.slots.total for line in self._lines}
+        _log.info("worker_started", worker=self.id, queues=queues)
         self._keeper.start()
         try:
             async with asyncio.TaskGroup() as group:
@@ -170,14 +185,14 @@ class Worker:
 
     def info(self) -> WorkerInfo:
         """The worker as it describes itself."""
-        meters = [line.pool.meters for line in self._lines]
+        meters = [each.pool.meters for each in self._partitions()]
         return WorkerInfo(
             id=self.id,
             host=socket.gethostname(),
             pid=os.getpid(),
             roles=self._roles,
             version=self._version,
-            pools=tuple(line.pool.info() for line in self._lines),
+            pools=tuple(line.info() for line in self._lines),
             processed=sum(meter.processed for meter in meters),
             failed=sum(meter.failed for meter in meters),
             started_at_ms=self._started_at_ms,
@@ -188,11 +203,11 @@ class Worker:
         """A fetcher that hangs although Redis answers; never an idle queue or an outage."""
         if not self._presence.redis_reachable:
             return None
-        return next((hang for line in self._lines if (hang := line.fetcher.overdue())), None)
+        fetchers = (each.fetcher for each in self._partitions())
+        return next((hang for fetcher in fetchers if (hang := fetcher.overdue())), None)
 
-    def _line(self, queue: str, consumer: Consumer, slots: int) -> Line:
-        return Line.build(
-            consumer,
+    def _line(self, queue: str, slots: int) -> Line:
+        return Line(
             queue,
             slots,
             rate=self._rates.get(queue),
@@ -210,26 +225,25 @@ class Worker:
         """What runs beside the pools and ends with them."""
         yield self._presence.beat()
         yield self._presence.publish_types()
-        yield self._heed_orders()
-        yield pulse([(line.pool, line.fetcher) for line in self._lines])
-        for line in self._lines:
-            yield line.reporter.run(line.pool)
+        yield self._orders.heed()
+        yield self._growth.run()
+        yield pulse(self._lines)
 
     async def _run_pools(self) -> None:
         async with asyncio.TaskGroup() as group:
-            fetchers = [group.create_task(line.fetcher.run()) for line in self._lines]
-            group.create_task(self._drain(fetchers))
+            lines = [group.create_task(line.run()) for line in self._lines]
+            group.create_task(self._drain(lines))
 
-    async def _drain(self, fetchers: Sequence[asyncio.Task[None]]) -> None:
+    async def _drain(self, lines: Sequence[asyncio.Task[None]]) -> None:
         await self.draining.wait()
         _log.info("worker_draining", worker=self.id, running=self._gate.busy)
         end = monotonic() + self._drain_time
         for line in self._lines:
-            line.fetcher.close()
+            line.close()
         if not await self._empty_within(self._drain_time):
             _log.warning("drain_over", worker=self.id, running=self._gate.busy)
             await self._hand_back()
-        await self._flush(fetchers, max(end - monotonic(), 0) + FLUSH_GRACE)
+        await self._flush(lines, max(end - monotonic(), 0) + FLUSH_GRACE)
 
     async def _empty_within(self, seconds: float) -> bool:
         """Whether all attempts end in time."""
@@ -248,43 +262,24 @@ class Worker:
             for attempt in self._running():
                 attempt.give_up()
 
-    async def _flush(self, fetchers: Sequence[asyncio.Task[None]], seconds: float) -> None:
-        """Let the fetchers settle the last verdicts, and leave when Redis does not take them."""
-        _, late = await asyncio.wait(fetchers, timeout=seconds)
+    async def _flush(self, lines: Sequence[asyncio.Task[None]], seconds: float) -> None:
+        """Let the lines settle the last verdicts, and leave when Redis does not take them."""
+        _, late = await asyncio.wait(lines, timeout=seconds)
         if late:
-            unsettled = sum(len(line.pool.outbox) for line in self._lines)
+            unsettled = sum(len(each.pool.outbox) for each in self._partitions())
             _log.error("stopped_without_redis", worker=self.id, unsettled=unsettled)
-        for fetcher in late:
-            fetcher.cancel()
-
-    async def _heed_orders(self) -> None:
-        async with aclosing(self._broker.orders(self._look_at_flags)) as orders:
-            async for order in orders:
-                match order:
-                    case CancelOrder(job_id):
-                        self._cancel(job_id)
-                    case LookOrder(self.id):
-                        self._presence.look_now()
-                    case LookOrder():
-                        pass
-
-    def _look_at_flags(self) -> None:
-        """Orders may have been missed: what lasts of them is in Redis."""
-        self._keeper.renew_now()
-        self._presence.look_now()
-
-    def _cancel(self, job_id: str) -> None:
-        for line in self._lines:
-            if attempt := line.pool.held.get(job_id):
-                attempt.stop(Stop.CANCEL)
-            elif line.fetcher.calling:  # it may be in the answer that is on its way
-                asyncio.get_running_loop().call_later(LOOK_AGAIN, self._keeper.renew_now)
+        for line in late:
+            line.cancel()
 
     def _set_quiet(self, quiet: bool) -> None:
         _log.info("worker_quiet" if quiet else "worker_goes_on", worker=self.id)
         self.quiet = quiet
         for line in self._lines:
             line.throttle.set_quiet(quiet)
+
+    def _partitions(self) -> Iterator[Partition]:
+        # copied in one step: the keeper's thread asks too
+        return (each for line in self._lines for each in [*line.partitions.values()])
 
     def _running(self) -> list[Attempt]:
         return [attempt for line in self._lines for attempt in line.running()]

@@ -126,14 +126,14 @@ async def test_a_job_that_arrives_as_its_worker_stops_goes_back(harness: Harness
     harness.define("mail", calls.handle, batch=Batch(size=2, wait=30.0))
     async with harness.worker(queues={"other": 1}) as worker:  # it leaves the queue to this test
         consumer = await harness.broker.consumer(QUEUE, worker_id="tester", lease=15)
-        line = worker._line(QUEUE, consumer, 2)
+        pool = worker._line(QUEUE, 2).add(QUEUE, consumer).pool
         before, after = await submit_many(harness, "mail", 2)
         for job_id in (before, after):
-            attempts = line.pool.take((await consumer.claim(1)).jobs)
+            attempts = pool.take((await consumer.claim(1)).jobs)
             if job_id is after:
-                line.pool.close()
-            line.pool.launch(attempts)
-        await consumer.settle(line.pool.outbox.take())
+                pool.close()
+            pool.launch(attempts)
+        await consumer.settle(pool.outbox.take())
         for job_id in (before, after):
             job = await harness.job(job_id)
             assert (job.state, job.attempt) == (State.QUEUED, 0)

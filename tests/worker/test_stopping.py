@@ -20,10 +20,12 @@ from jobqueue.state import State
 from jobqueue.submission import DEFAULT_OPTIONS
 from jobqueue.worker import attempt as attempt_module
 from jobqueue.worker.attempt import Stop
+from jobqueue.worker.batches import Batches
 from jobqueue.worker.deadlines import Deadlines
 from jobqueue.worker.gate import Gate
 from jobqueue.worker.pool import Pool
 from jobqueue.worker.reporter import Reporter
+from jobqueue.worker.slots import Slots
 from jobqueue.worker.throttle import Throttle
 from tests.support.wait import eventually
 
@@ -190,7 +192,8 @@ async def test_a_suspect_that_is_cancelled_before_it_waits(harness: Harness) -> 
     consumer = await harness.broker.consumer(QUEUE, worker_id="w", lease=LEASE)
     pool = Pool(
         QUEUE,
-        2,
+        Slots(2),
+        batches=Batches(slots=2),
         registry=harness.registry,
         limits=LimitSettings(),
         contents=harness.contents(),
