@@ -85,6 +85,9 @@ class Consumer:
     the caller's loop decides to go on. A claim whose fate is unknown keeps its nonce: the
     next `claim` returns what it had taken. A settle that raised must be called again with
     the same verdicts.
+
+    Attributes:
+        lease: seconds for which a claimed job is this worker's, unless it is renewed.
     """
 
     def __init__(
@@ -102,6 +105,7 @@ class Consumer:
         self._waiting = waiting
         self._queue = queue
         self._worker = worker_id
+        self.lease = lease
         self._lease_ms = round(lease * 1000)
         self._retention = retention_argument(retention)
         self._queues = keys.queues
