@@ -37,14 +37,19 @@ STRANDS = 2
 """Claims that a consumer may have under way: each strand's answers are kept apart, so that each can
 be asked for again."""
 
-BLOCK_SLACK = 5.0
-"""Seconds past its block after which a waiting connection counts as dead and is replaced."""
+BLOCK_SLACK = 2.0
+"""Seconds past its block after which a waiting connection counts as dead and is replaced: soon,
+because nothing is lost when a Redis that only stood still delivers to the old one."""
 
 MIN_BLOCK = 0.002
 """Shortest block in seconds: one of zero has no end, and Redis 6.2 takes a millisecond for zero."""
 
 PRESENCE_MS = 60_000
-"""How long a worker's own description, and an operator's word to it, outlive its last beat."""
+"""How long a worker's own description outlives its last beat."""
+
+QUIET_MS = 86_400_000
+"""How long an operator's word to a worker outlives its last beat: a day, so that a worker that is
+cut off from Redis for hours is as quiet as before when it comes back."""
 
 
 class Claim(msgspec.Struct, frozen=True):
@@ -214,7 +219,9 @@ class Consumer:
         text = msgspec.json.encode(info)
         _, quiet = await asyncio.gather(
             queue_list.enter(self._commands, self._queues, self._queue),
-            self._commands.call(scripts.beat(self._meta, self._worker, text, PRESENCE_MS)),
+            self._commands.call(
+                scripts.beat(self._meta, self._worker, text, PRESENCE_MS, QUIET_MS)
+            ),
         )
         return bool(quiet)
 
