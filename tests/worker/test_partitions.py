@@ -83,8 +83,8 @@ async def test_a_worker_that_is_cut_off(
                 for job_id in (slow, ends_late):
                     job = await harness.ended(job_id, within=LEASE + 5.0)
                     assert (job.state, job.result) == (State.COMPLETED, b'"elsewhere"')
-        while monotonic() < cut_at + 6 * LEASE:
-            await asyncio.sleep(0.05)  # the dark itself, far longer than a lease
+        while monotonic() < cut_at + 4 * LEASE:  # noqa: ASYNC110 - time itself is what passes
+            await asyncio.sleep(0.05)
         assert not cut.cancelled.is_set()  # it cannot know yet
         network.heal()
         await asyncio.wait_for(cut.cancelled.wait(), BACK_AGAIN)
