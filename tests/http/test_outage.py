@@ -148,7 +148,9 @@ async def test_a_network_that_drops_all(
             answer = await service.post("/api/v1/jobs", keyed)
             return answer if answer.status != 503 else None
 
-        job_id = (await eventually(again)).json()["id"]
+        answer = await eventually(again)
+        assert answer is not None
+        job_id = answer.json()["id"]
         known = {
             job["id"] for job in (await service.get("/api/v1/jobs?state=queued")).json()["jobs"]
         }
