@@ -62,7 +62,7 @@ async def test_the_file_ends_in_the_middle_of_a_record(folder: Path, namespace: 
                 await _work_off(broker)
                 assert violations(client, prefix_of(namespace)) == [], f"cut at {cut} of {size}"
             await broker.close()
-    assert len(seen) > CUTS // 3, "all cuts were at the same place"
+    assert len(seen) > 5, "all cuts were at the same place"
 
 
 @pytest.mark.skipif(not has_waitaof(server_binary()), reason="the server is older than Redis 7.2")

@@ -53,10 +53,12 @@ async def _two_unread(harness: Harness, worker: Worker, client: RedisClient) -> 
             await asyncio.sleep(0)
             if len(line.fetcher._calls) == STRANDS:
                 time.sleep(0.02)  # noqa: ASYNC251 - Redis answers, and this loop does not read
-                key = prefix_of(harness.namespace) + f"last:{worker.id}:"
-                lasts = [client.get(f"{key}{strand}") or "" for strand in range(STRANDS)]
+                prefix = prefix_of(harness.namespace)
+                last = f"{prefix}last:{worker.id}:"
+                claims = [client.get(f"{last}{strand}") or "" for strand in range(STRANDS)]
                 held = {job_id[-26:] for job_id in line.pool.held}
-                unread = [set(last.split()[1:]) - held for last in lasts]
+                new = set(client.zrange(prefix + "leases", 0, -1)) - held
+                unread = [new.intersection(claim.split()) for claim in claims]
                 if all(unread):
                     return set().union(*unread)
 
