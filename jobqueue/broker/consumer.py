@@ -5,6 +5,7 @@ import math
 import secrets
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import chain
+from time import monotonic
 from types import MappingProxyType
 from typing import Any
 
@@ -59,11 +60,13 @@ class Claim(msgspec.Struct, frozen=True):
         more: ask again at once: the call's budget ended before the queue did.
         due_in: this worker holds the alarm: call `claim` again after so many seconds;
             None: somebody else does.
+        asked_at: in `time.monotonic()`: the leases of its jobs began no sooner.
     """
 
     jobs: list[ClaimedJob]
     more: bool
     due_in: float | None
+    asked_at: float
 
 
 class Lease(msgspec.Struct, frozen=True):
@@ -144,6 +147,7 @@ class Consumer:
             return unread
         nonce = claims.nonce = claims.nonce or f"{secrets.token_hex(16)[:-1]}{strand}"
         call = self._claim_call(nonce, slots)
+        asked_at = monotonic()
         try:
             reply = await resend(lambda: self._commands.call(call))
         except RedisUnavailable:
@@ -152,7 +156,7 @@ class Consumer:
             claims.nonce = None
             raise
         claims.nonce = None
-        return self._read_claim(nonce, reply)
+        return self._read_claim(nonce, reply, asked_at)
 
     @property
     def unanswered(self) -> int | None:
@@ -255,12 +259,13 @@ class Consumer:
             for part in range(calls)
         ]
 
-    def _read_claim(self, nonce: str, reply: list[Any]) -> Claim:
+    def _read_claim(self, nonce: str, reply: list[Any], asked_at: float) -> Claim:
         now, more, due_in, *values = reply
         return Claim(
             jobs=decode_claimed(self._queue, nonce, now, values),
             more=bool(more),
             due_in=due_in / 1000 if due_in >= 0 else None,
+            asked_at=asked_at,
         )
 
 

@@ -215,7 +215,7 @@ class Fetcher:
         self._last_claim_at = monotonic()
         self._ask = self._ask or claim.more or full
         self._set_alarm(claim.due_in)
-        if monotonic() - call.since > LATE * self._consumer.lease:
+        if monotonic() - claim.asked_at > LATE * self._consumer.lease:
             self._pool.refuse(claim.jobs)
             return
         attempts = self._pool.take(claim.jobs)
