@@ -55,6 +55,7 @@ class LossyProxy:
         self._to_lose = 0
         self._links: set[_Link] = set()
         self._holds = False
+        self._closed = False
         self._orphans: list[_Link] = []
         """Their clients have gone, and their server has not heard of it."""
 
@@ -67,6 +68,11 @@ class LossyProxy:
         for link in (*self._links, *self._orphans):
             link.abort()
         self._orphans.clear()
+
+    def close(self) -> None:
+        """Break every connection, also those that are just being made."""
+        self._closed = True
+        self.break_all()
 
     def hold(self) -> None:
         """Drop every packet, of new connections too, until `heal`."""
@@ -91,6 +97,9 @@ class LossyProxy:
         """Handle one client."""
         server_reader, server_writer = await asyncio.open_unix_connection(str(self._server))
         link = _Link(writer, server_writer)
+        if self._closed:
+            link.abort()
+            return
         link.held = self._holds
         self._links.add(link)
         try:
@@ -131,6 +140,6 @@ async def lossy_proxy(server: Path, socket: Path) -> AsyncIterator[LossyProxy]:
         yield proxy
     finally:
         listener.close()
-        proxy.break_all()
+        proxy.close()
         with suppress(TimeoutError):
             await asyncio.wait_for(listener.wait_closed(), 5)
