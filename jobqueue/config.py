@@ -99,7 +99,7 @@ def load_settings(
         **_from_flags(flags or {}),
     }
     settings = _validate(values)
-    data_dir = cwd / settings.data_dir.expanduser()
+    data_dir = cwd / settings.data_dir
     return settings.model_copy(update={"data_dir": data_dir}), warnings
 
 

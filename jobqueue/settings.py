@@ -7,7 +7,7 @@ import os
 import re
 from pathlib import Path
 from typing import Annotated, Any, Literal
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, SecretStr
 
@@ -30,7 +30,18 @@ def _redis_url(url: str) -> str:
     return url
 
 
+def _path(path: Path) -> Path:
+    if "\0" in str(path):
+        raise ValueError("must not hold a NUL character")
+    try:
+        return path.expanduser()
+    except RuntimeError:
+        raise ValueError("must name a user of this machine after its ~") from None
+
+
 def _storage_url(url: str) -> str:
+    if "\0" in unquote(url):
+        raise ValueError("must not hold a NUL character")
     if url.startswith("s3://") and not urlsplit(url).netloc:
         raise ValueError("must name a bucket: s3://bucket/prefix")
     if not url.startswith(("file:", "s3://")):
@@ -75,6 +86,7 @@ def _rate(text: str) -> str:
     return text
 
 
+FilePath = Annotated[Path, AfterValidator(_path)]
 Seconds = Annotated[float, Field(gt=0)]
 QueueName = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]{0,62}$")]
 Slots = Annotated[int, Field(ge=1, le=10_000)]
@@ -138,7 +150,7 @@ class RenderSettings(Group):
     """The browser pool."""
 
     sandbox: Literal["auto", "on", "off"] = "auto"
-    executable_path: Path | None = None
+    executable_path: FilePath | None = None
     """None: `chromium-headless-shell`, `chromium` … of the PATH, else Playwright's own."""
     slots: int = Field(default_factory=lambda: len(os.sched_getaffinity(0)), ge=1, le=256)
 
@@ -182,7 +194,7 @@ class LogSettings(Group):
 class Settings(Group):
     """Everything that can be set."""
 
-    data_dir: Path = Path(".jobqueue")
+    data_dir: FilePath = Path(".jobqueue")
     redis: RedisSettings = RedisSettings()
     storage: StorageSettings = StorageSettings()
     http: HttpSettings = HttpSettings()

@@ -21,6 +21,7 @@ from jobqueue.app.references import (
     is_reference,
     payload_key,
     result_key,
+    shared_payload_key,
 )
 from jobqueue.broker.broker import Broker
 from jobqueue.errors import ContentGone, StorageUnavailable
@@ -85,15 +86,22 @@ class Contents:
         if not self.is_large(job.payload):
             return job
         key = payload_key(await self._name(), job.id)
-        try:
-            async with asyncio.timeout(SUBMIT_PATIENCE):
-                reference = await self._store(key, job.payload)
-        except TimeoutError:
-            raise StorageUnavailable(
-                f"the storage has not taken the payload within {SUBMIT_PATIENCE:g} s: "
-                "nothing was enqueued, try again later"
-            ) from None
+        reference = await self._store_payload(key, job.payload)
         return msgspec.structs.replace(job, payload=reference)
+
+    async def keep_shared_payload(self, payload: bytes) -> bytes:
+        """What many jobs are to have as their payload: a reference where it is large.
+
+        The object is never removed: nobody knows which of the jobs is the last. The same payload
+        has the same reference.
+
+        Raises:
+            StorageUnavailable: the storage does not take it.
+            Unavailable: Redis does not answer.
+        """
+        if not self.is_large(payload):
+            return payload
+        return await self._store_payload(shared_payload_key(await self._name(), payload), payload)
 
     async def keep_payloads(self, jobs: Sequence[NewJob]) -> list[NewJob]:
         """Each of `jobs` as `keep_payload` gives it; some are uploaded at the same time."""
@@ -144,6 +152,16 @@ class Contents:
     async def fill_all(self, jobs: Iterable[Job], parts: Collection[str]) -> list[Job]:
         """Each of `jobs` as `fill` gives it; some are fetched at the same time."""
         return await _each(jobs, lambda job: self.fill(job, parts))
+
+    async def _store_payload(self, key: str, payload: bytes) -> bytes:
+        try:
+            async with asyncio.timeout(SUBMIT_PATIENCE):
+                return await self._store(key, payload)
+        except TimeoutError:
+            raise StorageUnavailable(
+                f"the storage has not taken the payload within {SUBMIT_PATIENCE:g} s: "
+                "nothing was enqueued, try again later"
+            ) from None
 
     async def _store(self, key: str, content: bytes) -> bytes:
         storage = await self._open_storage()

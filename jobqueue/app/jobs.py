@@ -61,7 +61,7 @@ class Jobs:
         self._contents = contents
         self._catalog = Catalog(broker, registry)
         self._submitter = Submitter(broker, self._catalog, limits, contents)
-        self.schedules = Schedules(broker, self._submitter)
+        self.schedules = Schedules(broker, self._submitter, contents)
         self.waiting = Waiting(broker)
         self.dead = DeadLetters(broker)
         self.queues = Queues(broker)

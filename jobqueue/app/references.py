@@ -4,6 +4,7 @@ Payloads and results are JSON, and no JSON begins with the byte that a reference
 one is never taken for the other, whatever users send. A small content carries nothing extra.
 """
 
+import hashlib
 import re
 
 import msgspec
@@ -60,6 +61,11 @@ def referred_key(content: bytes) -> str | None:
 def payload_key(deployment: str, job_id: str) -> str:
     """The key of a job's payload."""
     return f"{PAYLOADS}/{deployment}/{job_id}.json"
+
+
+def shared_payload_key(deployment: str, payload: bytes) -> str:
+    """The key of a payload that many jobs have: it belongs to none of them."""
+    return f"{PAYLOADS}/{deployment}/schedules/{hashlib.sha256(payload).hexdigest()}.json"
 
 
 def result_key(deployment: str, job_id: str, token: str) -> str:

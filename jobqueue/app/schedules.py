@@ -6,6 +6,7 @@ from typing import Annotated, Any
 import msgspec
 from msgspec import Meta
 
+from jobqueue.app.contents import Contents
 from jobqueue.app.requests import (
     MAX_ATTEMPTS,
     MAX_TAGS,
@@ -16,7 +17,14 @@ from jobqueue.app.requests import (
 )
 from jobqueue.app.submission import Submitter
 from jobqueue.broker.broker import Broker
-from jobqueue.errors import FieldError, InvalidRequest, ScheduleNotFound, SettingsError
+from jobqueue.errors import (
+    ContentGone,
+    FieldError,
+    InvalidRequest,
+    ScheduleNotFound,
+    SettingsError,
+    StorageUnavailable,
+)
 from jobqueue.ids import split_job_id
 from jobqueue.registry import check_name
 from jobqueue.schedule import NO_PAYLOAD, Missed, Overlap, Schedule, ScheduleInfo
@@ -70,9 +78,10 @@ class ScheduleRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True, k
 class Schedules:
     """What clients can do with schedules."""
 
-    def __init__(self, broker: Broker, submitter: Submitter) -> None:
+    def __init__(self, broker: Broker, submitter: Submitter, contents: Contents) -> None:
         self._schedules = broker.schedules
         self._submitter = submitter
+        self._contents = contents
 
     async def put(self, name: str, request: ScheduleRequest) -> ScheduleInfo:
         """Create the schedule of this name, or replace it; the same again changes nothing.
@@ -80,7 +89,7 @@ class Schedules:
         Raises:
             InvalidRequest: names each wrong field, of the schedule and of its job.
             PayloadTooLarge: the payload is over `limits.payload`.
-            Unavailable: Redis cannot take it now.
+            Unavailable: Redis, or the storage of a large payload, cannot take it now.
         """
         timing = request.timing()
         errors = [*_wrong_name(name), *check_timing(timing)]
@@ -90,19 +99,24 @@ class Schedules:
             raise type(error)(str(error), (*errors, *error.errors)) from None
         if errors:
             raise InvalidRequest("the schedule has wrong fields", tuple(errors))
-        return await self._schedules.put(_schedule(name, request, timing, job))
+        stored = await self._contents.keep_shared_payload(job.payload)
+        schedule = _schedule(name, request, timing, msgspec.structs.replace(job, payload=stored))
+        return _with_payload(await self._schedules.put(schedule), job.payload)
 
     async def read(self, name: str) -> ScheduleInfo:
         """The schedule of this name, and what has come of it.
 
         Raises:
             ScheduleNotFound: there is none.
+            ContentGone: its large payload is not in the storage.
+            StorageUnavailable: the storage does not answer.
         """
-        return _found(name, await self._schedules.get(name))
+        info = _found(name, await self._schedules.get(name))
+        return _with_payload(info, await self._contents.fetch(info.schedule.payload))
 
     async def read_all(self) -> list[ScheduleInfo]:
-        """All schedules, by name."""
-        return await self._schedules.read_all()
+        """All schedules, by name; a large payload that the storage does not give is null."""
+        return [await self._filled(info) for info in await self._schedules.read_all()]
 
     async def delete(self, name: str) -> None:
         """Remove the schedule of this name; the jobs that it made stay.
@@ -114,20 +128,32 @@ class Schedules:
             raise _not_found(name)
 
     async def pause(self, name: str) -> ScheduleInfo:
-        """Let slots pass until `resume`.
+        """Let slots pass until `resume`; this needs no storage, see `read_all`.
 
         Raises:
             ScheduleNotFound: there is none.
         """
-        return _found(name, await self._schedules.pause(name))
+        return await self._filled(_found(name, await self._schedules.pause(name)))
 
     async def resume(self, name: str) -> ScheduleInfo:
-        """Fire again, from the next slot on.
+        """Fire again, from the next slot on; this needs no storage, see `read_all`.
 
         Raises:
             ScheduleNotFound: there is none.
         """
-        return _found(name, await self._schedules.resume(name))
+        return await self._filled(_found(name, await self._schedules.resume(name)))
+
+    async def _filled(self, info: ScheduleInfo) -> ScheduleInfo:
+        try:
+            payload = await self._contents.fetch(info.schedule.payload)
+        except (ContentGone, StorageUnavailable):
+            payload = NO_PAYLOAD
+        return _with_payload(info, payload)
+
+
+def _with_payload(info: ScheduleInfo, payload: bytes) -> ScheduleInfo:
+    schedule = msgspec.structs.replace(info.schedule, payload=payload)
+    return msgspec.structs.replace(info, schedule=schedule)
 
 
 def _schedule(name: str, request: ScheduleRequest, timing: Timing, job: NewJob) -> Schedule:

@@ -25,6 +25,9 @@ REPLY_TIMEOUT = 5.0
 """Seconds until an answer is given up: no script of ours takes 1 % of that, so a server that
 is silent for so long is frozen or unreachable."""
 
+LOOKS = 4
+"""Looks within a reply timeout: a dead connection is found at most a quarter of it late."""
+
 _UNAVAILABLE = (
     "ASK",
     "BUSY",
@@ -63,6 +66,7 @@ class Channel:
         self._connecting = asyncio.Lock()
         self._watch: asyncio.TimerHandle | None = None
         self._watched: asyncio.Future[Any] | None = None
+        self._looks = 0
 
     @property
     def client_id(self) -> int | None:
@@ -82,8 +86,7 @@ class Channel:
             wire = await self._connect()
         waiter = wire.send(command)
         if self._watch is None:
-            self._watched = waiter
-            self._watch = wire.loop.call_later(self._reply_timeout, self._check, wire)
+            self._watch_call(waiter)
         reply = await waiter
         if isinstance(reply, hiredis.ReplyError):
             raise self.error_of(str(reply))
@@ -141,17 +144,22 @@ class Channel:
             return SchemaMismatch(text.removeprefix("SCHEMA "))
         return RedisRefused(text)
 
-    def _check(self, wire: Wire) -> None:
-        """Break the connection whose oldest call has waited for a whole period."""
+    def _watch_call(self, waiter: asyncio.Future[Any]) -> None:
+        self._looks = self._looks + 1 if waiter is self._watched else 0
+        self._watched = waiter
+        self._watch = waiter.get_loop().call_later(self._reply_timeout / LOOKS, self._check)
+
+    def _check(self) -> None:
+        """Break the connection whose oldest call has waited for the whole timeout."""
         self._watch = None
-        if not wire.waiters:
+        wire = self._wire
+        if wire is None or not wire.waiters:
             return
         oldest = wire.waiters[0]
-        if oldest is self._watched:
+        if oldest is self._watched and self._looks == LOOKS - 1:
             wire.abort()
-            return
-        self._watched = oldest
-        self._watch = wire.loop.call_later(self._reply_timeout, self._check, wire)
+        else:
+            self._watch_call(oldest)
 
     async def _connect(self) -> Wire:
         async with self._connecting:

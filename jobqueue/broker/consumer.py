@@ -5,6 +5,7 @@ import math
 import secrets
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import chain
+from time import monotonic
 from types import MappingProxyType
 from typing import Any
 
@@ -37,14 +38,19 @@ STRANDS = 2
 """Claims that a consumer may have under way: each strand's answers are kept apart, so that each can
 be asked for again."""
 
-BLOCK_SLACK = 5.0
-"""Seconds past its block after which a waiting connection counts as dead and is replaced."""
+BLOCK_SLACK = 2.0
+"""Seconds past its block after which a waiting connection counts as dead and is replaced: soon,
+because nothing is lost when a Redis that only stood still delivers to the old one."""
 
 MIN_BLOCK = 0.002
 """Shortest block in seconds: one of zero has no end, and Redis 6.2 takes a millisecond for zero."""
 
 PRESENCE_MS = 60_000
-"""How long a worker's own description, and an operator's word to it, outlive its last beat."""
+"""How long a worker's own description outlives its last beat."""
+
+QUIET_MS = 86_400_000
+"""How long an operator's word to a worker outlives its last beat: a day, so that a worker that is
+cut off from Redis for hours is as quiet as before when it comes back."""
 
 
 class Claim(msgspec.Struct, frozen=True):
@@ -54,11 +60,13 @@ class Claim(msgspec.Struct, frozen=True):
         more: ask again at once: the call's budget ended before the queue did.
         due_in: this worker holds the alarm: call `claim` again after so many seconds;
             None: somebody else does.
+        asked_at: in `time.monotonic()`: the leases of its jobs began no sooner.
     """
 
     jobs: list[ClaimedJob]
     more: bool
     due_in: float | None
+    asked_at: float
 
 
 class Lease(msgspec.Struct, frozen=True):
@@ -85,6 +93,9 @@ class Consumer:
     the caller's loop decides to go on. A claim whose fate is unknown keeps its nonce: the
     next `claim` returns what it had taken. A settle that raised must be called again with
     the same verdicts.
+
+    Attributes:
+        lease: seconds for which a claimed job is this worker's, unless it is renewed.
     """
 
     def __init__(
@@ -102,6 +113,7 @@ class Consumer:
         self._waiting = waiting
         self._queue = queue
         self._worker = worker_id
+        self.lease = lease
         self._lease_ms = round(lease * 1000)
         self._retention = retention_argument(retention)
         self._queues = keys.queues
@@ -135,6 +147,7 @@ class Consumer:
             return unread
         nonce = claims.nonce = claims.nonce or f"{secrets.token_hex(16)[:-1]}{strand}"
         call = self._claim_call(nonce, slots)
+        asked_at = monotonic()
         try:
             reply = await resend(lambda: self._commands.call(call))
         except RedisUnavailable:
@@ -143,7 +156,7 @@ class Consumer:
             claims.nonce = None
             raise
         claims.nonce = None
-        return self._read_claim(nonce, reply)
+        return self._read_claim(nonce, reply, asked_at)
 
     @property
     def unanswered(self) -> int | None:
@@ -210,7 +223,9 @@ class Consumer:
         text = msgspec.json.encode(info)
         _, quiet = await asyncio.gather(
             queue_list.enter(self._commands, self._queues, self._queue),
-            self._commands.call(scripts.beat(self._meta, self._worker, text, PRESENCE_MS)),
+            self._commands.call(
+                scripts.beat(self._meta, self._worker, text, PRESENCE_MS, QUIET_MS)
+            ),
         )
         return bool(quiet)
 
@@ -244,12 +259,13 @@ class Consumer:
             for part in range(calls)
         ]
 
-    def _read_claim(self, nonce: str, reply: list[Any]) -> Claim:
+    def _read_claim(self, nonce: str, reply: list[Any], asked_at: float) -> Claim:
         now, more, due_in, *values = reply
         return Claim(
             jobs=decode_claimed(self._queue, nonce, now, values),
             more=bool(more),
             due_in=due_in / 1000 if due_in >= 0 else None,
+            asked_at=asked_at,
         )
 
 

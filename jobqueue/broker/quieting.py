@@ -1,13 +1,13 @@
 """Telling one worker to claim nothing, and to go on.
 
 The flag in each of the worker's queues is what counts: the worker reads it with each beat, and a
-message makes it beat at once. It lives as long as the worker's presence.
+message makes it beat at once. It outlives a cut between the worker and Redis.
 """
 
 import asyncio
 
 from jobqueue.broker.commands import Commands
-from jobqueue.broker.consumer import PRESENCE_MS, quiet_key
+from jobqueue.broker.consumer import QUIET_MS, quiet_key
 from jobqueue.broker.events import LOOK
 from jobqueue.broker.keys import Keys
 from jobqueue.broker.reader import Reader
@@ -31,7 +31,7 @@ class Quieting:
             WorkerNotFound: no worker of this id beat lately.
         """
         keys = await self._flags_of(worker_id)
-        await asyncio.gather(*(self._send("SET", key, "1", "PX", PRESENCE_MS) for key in keys))
+        await asyncio.gather(*(self._send("SET", key, "1", "PX", QUIET_MS) for key in keys))
         await self._look(worker_id)
 
     async def unquiet(self, worker_id: str) -> None:

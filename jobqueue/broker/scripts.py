@@ -167,7 +167,7 @@ def join(worker: str, /) -> None:
 
 
 @Script
-def beat(worker: str, info: bytes, keep_ms: int, /) -> None:
+def beat(worker: str, info: bytes, keep_ms: int, quiet_ms: int, /) -> None:
     """Say that a worker lives."""
 
 

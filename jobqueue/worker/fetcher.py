@@ -35,6 +35,10 @@ SPLIT_FROM = 32
 settles one half while the handlers of the other run; smaller halves cost more calls than
 they save."""
 
+LATE = 0.5
+"""Share of a lease after which the answer to a claim comes too late: its jobs may be another
+worker's by now, or be so before their leases are renewed for the first time."""
+
 TURNS_OF_A_CALL = 4
 """Turns of the loop until a call that is begun now has left."""
 
@@ -222,6 +226,9 @@ class Fetcher:
         self._last_claim_at = monotonic()
         self._ask = self._ask or claim.more or full
         self._set_alarm(claim.due_in)
+        if monotonic() - claim.asked_at > LATE * self._consumer.lease:
+            self._pool.refuse(claim.jobs)
+            return
         attempts = self._pool.take(claim.jobs)
         call_follows = self._pool.outbox or self._must or (self._ask and self._pool.free > 0)
         if len(self._calls) > 1 or not (call_follows or len(attempts) >= SPLIT_FROM):

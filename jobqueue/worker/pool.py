@@ -117,6 +117,11 @@ class Pool:
                 attempts.append(attempt)
         return attempts
 
+    def refuse(self, jobs: Iterable[ClaimedJob]) -> None:
+        """Hand claimed jobs back as they came."""
+        for job in jobs:
+            self.outbox.add(verdicts.returned(job))
+
     def launch(self, attempts: Iterable[Attempt]) -> None:
         """Start the handlers."""
         for attempt in attempts:

@@ -61,6 +61,20 @@ async def test_a_job_in_the_inbox_of_a_dead_worker_is_not_lost(
     assert await state_of(broker, job_id) is State.QUEUED
 
 
+async def test_a_wait_that_was_sent_twice(
+    broker: Broker, consumer: Consumer, client: RedisClient, namespace: str
+) -> None:
+    """Two jobs are in the inbox of a worker with one slot: it starts one, the other is free."""
+    (first,) = await enqueue(broker)
+    await consumer.wait(1)
+    (second,) = await enqueue(broker)
+    await consumer.wait(1)
+    assert client.llen(f"{prefix_of(namespace)}inbox:w1") == 2
+    assert (await claim_one(consumer)).id == first
+    other = await broker.consumer(QUEUE, worker_id="w2", lease=15)
+    assert (await claim_one(other)).id == second
+
+
 async def test_claiming_nothing_hands_the_inbox_back(broker: Broker, consumer: Consumer) -> None:
     """A worker that is full or stopping when a job reaches it gives it back at once."""
     (job_id,) = await enqueue(broker)

@@ -142,6 +142,19 @@ async def test_a_frozen_server_is_given_up(folder: Path) -> None:
         await channel.close()
 
 
+async def test_a_call_after_a_break_is_given_up_too(proxy: LossyProxy, folder: Path) -> None:
+    """A connection that follows a broken one is watched just as that was."""
+    channel = Channel(parse_address(f"unix://{folder}/proxy"), name="test", reply_timeout=0.5)
+    first = asyncio.create_task(channel.execute("BLPOP", "none", "30"))
+    await eventually(lambda: channel.client_id)
+    proxy.break_all()
+    with pytest.raises(RedisUnavailable):
+        await first
+    with pytest.raises(RedisUnavailable):
+        await asyncio.wait_for(channel.execute("BLPOP", "none", "30"), 2)
+    await channel.close()
+
+
 async def test_an_open_broker_survives_a_restart_of_redis(folder: Path) -> None:
     """Redis comes back with its append-only file, and work goes on."""
     options = ("--appendonly", "yes", "--appendfsync", "always")

@@ -17,9 +17,13 @@ from jobqueue.settings import RetentionSettings
 from jobqueue.state import State
 from jobqueue.submission import Durability, JobOptions, NewJob
 from tests.support.nodes import RedisNode, await_agreement, replication
-from tests.support.redis import RedisClient, redis_server
+from tests.support.redis import RedisClient, has_waitaof, redis_server, server_binary
 
 from .helpers import counts, new_job, prefix_of
+
+needs_waitaof = pytest.mark.skipif(
+    not has_waitaof(server_binary()), reason="the server is older than Redis 7.2"
+)
 
 
 async def broker_at(url: str, namespace: str) -> Broker:
@@ -40,6 +44,7 @@ async def broker_on(namespace: str, *options: str) -> AsyncIterator[Broker]:
         await broker.close()
 
 
+@needs_waitaof
 async def test_a_job_that_is_on_the_disk(namespace: str) -> None:
     """With an append-only file the submit returns once the job is in it, alone or among many."""
     async with broker_on(namespace, "--appendonly", "yes", "--appendfsync", "everysec") as broker:
@@ -80,8 +85,8 @@ async def test_a_job_on_a_replica(namespace: str, tmp_path: Path) -> None:
     """With a replica the submit returns when that has the job: the master may burn."""
     with ExitStack() as stack:
         master = RedisNode(stack, tmp_path, "--save", "", "--repl-diskless-sync-delay", "0")
-        source = f"127.0.0.1 {master.port}"
-        replica = RedisNode(stack, tmp_path, "--save", "", "--replicaof", source)
+        source = ("127.0.0.1", str(master.port))
+        replica = RedisNode(stack, tmp_path, "--save", "", "--replicaof", *source)
         await_agreement(lambda: replication(replica)["master_link_status"] == "up", "replication")
         broker = await broker_at(f"redis://127.0.0.1:{master.port}", namespace)
         job = new_job()

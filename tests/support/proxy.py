@@ -1,4 +1,4 @@
-"""A proxy in front of a server's unix socket that loses replies when it is told to."""
+"""A proxy in front of a server's unix socket that is a bad network when it is told to."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -6,8 +6,44 @@ from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 
 
+class _Link:
+    """A client's connection and the one to the server that continues it.
+
+    Attributes:
+        held: what is sent does not arrive, either way, until `let_go`.
+    """
+
+    def __init__(self, client: asyncio.StreamWriter, server: asyncio.StreamWriter) -> None:
+        self.client = client
+        self.server = server
+        self.held = False
+        self._late: list[tuple[asyncio.StreamWriter, bytes]] = []
+
+    def send(self, writer: asyncio.StreamWriter, data: bytes) -> None:
+        """Pass on, or hold back."""
+        if self.held:
+            self._late.append((writer, data))
+        else:
+            writer.write(data)
+
+    def let_go(self) -> None:
+        """Let arrive what was held back, as TCP does once its packets come through again."""
+        self.held = False
+        for writer, data in self._late:
+            if not writer.is_closing():
+                writer.write(data)
+        self._late.clear()
+
+    def abort(self) -> None:
+        """Break both connections."""
+        self.client.transport.abort()
+        self.server.transport.abort()
+
+
 class LossyProxy:
     """Passes bytes on; `lose_replies` makes it break connections instead of answering.
+
+    `hold` does what a network does that drops every packet: nobody is told, and nothing arrives.
 
     Attributes:
         lost: connections that were broken with a request done and its reply unread.
@@ -17,7 +53,11 @@ class LossyProxy:
         self.lost = 0
         self._server = server
         self._to_lose = 0
-        self._open: set[asyncio.StreamWriter] = set()
+        self._links: set[_Link] = set()
+        self._holds = False
+        self._closed = False
+        self._orphans: list[_Link] = []
+        """Their clients have gone, and their server has not heard of it."""
 
     def lose_replies(self, count: int) -> None:
         """Break the connection instead of passing on each of the next `count` replies."""
@@ -25,36 +65,69 @@ class LossyProxy:
 
     def break_all(self) -> None:
         """Break every open connection."""
-        for writer in self._open:
-            writer.transport.abort()
+        for link in (*self._links, *self._orphans):
+            link.abort()
+        self._orphans.clear()
+
+    def close(self) -> None:
+        """Break every connection, also those that are just being made."""
+        self._closed = True
+        self.break_all()
+
+    def hold(self) -> None:
+        """Drop every packet, of new connections too, until `heal`."""
+        self._holds = True
+        self.hold_open()
+
+    def hold_open(self) -> None:
+        """Drop every packet of the connections that are open; new ones work."""
+        for link in self._links:
+            link.held = True
+
+    def heal(self) -> None:
+        """Let packets through again: what was sent meanwhile arrives late."""
+        self._holds = False
+        for link in (*self._links, *self._orphans):
+            link.let_go()
+        for orphan in self._orphans:
+            orphan.server.close()
+        self._orphans.clear()
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """Handle one client."""
         server_reader, server_writer = await asyncio.open_unix_connection(str(self._server))
-        self._open |= {writer, server_writer}
+        link = _Link(writer, server_writer)
+        if self._closed:
+            link.abort()
+            return
+        link.held = self._holds
+        self._links.add(link)
         try:
             async with asyncio.TaskGroup() as group:
-                group.create_task(self._requests(reader, server_writer))
-                group.create_task(self._replies(server_reader, writer))
+                group.create_task(self._requests(reader, link))
+                group.create_task(self._replies(server_reader, link))
         except* (OSError, EOFError):
             pass
         finally:
-            self._open -= {writer, server_writer}
+            self._links.remove(link)
             writer.transport.abort()
-            server_writer.transport.abort()
+            if link.held:
+                self._orphans.append(link)
+            else:
+                server_writer.transport.abort()
 
-    async def _requests(self, reader: asyncio.StreamReader, server: asyncio.StreamWriter) -> None:
+    async def _requests(self, reader: asyncio.StreamReader, link: _Link) -> None:
         while data := await reader.read(65536):
-            server.write(data)
+            link.send(link.server, data)
         raise EOFError
 
-    async def _replies(self, server: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    async def _replies(self, server: asyncio.StreamReader, link: _Link) -> None:
         while data := await server.read(65536):
             if self._to_lose > 0:
                 self._to_lose -= 1
                 self.lost += 1
                 break
-            writer.write(data)
+            link.send(link.client, data)
         raise EOFError
 
 
@@ -67,6 +140,6 @@ async def lossy_proxy(server: Path, socket: Path) -> AsyncIterator[LossyProxy]:
         yield proxy
     finally:
         listener.close()
-        proxy.break_all()
+        proxy.close()
         with suppress(TimeoutError):
             await asyncio.wait_for(listener.wait_closed(), 5)

@@ -33,8 +33,18 @@ def server_binary() -> str:
 
 def debug_options(binary: str) -> tuple[str, ...]:
     """What makes a server take DEBUG commands, which tests look with; before 7.0 it does so."""
+    return () if _version(binary) < (7, 0) else ("--enable-debug-command", "yes")
+
+
+def has_waitaof(binary: str) -> bool:
+    """Whether a server can say when a write is on its disk."""
+    return _version(binary) >= (7, 2)
+
+
+def _version(binary: str) -> tuple[int, ...]:
     answer = subprocess.run([binary, "--version"], capture_output=True, check=True, timeout=10)
-    return () if b"v=6." in answer.stdout else ("--enable-debug-command", "yes")
+    numbers = answer.stdout.partition(b"v=")[2].split()[0]
+    return tuple(map(int, numbers.split(b".")))
 
 
 def bundled_server() -> str:

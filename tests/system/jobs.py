@@ -66,6 +66,16 @@ async def wedge(_: JobContext, payload: dict[str, Any]) -> None:
         time.sleep(1)  # noqa: ASYNC251 - blocking is what it is for
 
 
+@app.job("stall", retry=SOON)
+async def stall(_: JobContext, payload: dict[str, Any]) -> str:
+    """Block the event loop until the file `release` is there."""
+    await asyncio.sleep(0.1)  # until the worker waits for more
+    note(payload, "stalled")
+    while not Path(payload["release"]).exists():
+        time.sleep(0.01)  # noqa: ASYNC251 - blocking is what it is for
+    return "went on"
+
+
 @app.job("large", retry=SOON)
 async def large(_: JobContext, payload: dict[str, Any]) -> str:
     """Run until the file `release` is there, and return what is too large for Redis."""

@@ -59,6 +59,10 @@ def refusal(**environ: str) -> str:
                 "must be 'debug', 'info', 'warning' or 'error' (got 'loud')"
             ),
         ),
+        (
+            'data_dir = "a\\u0000b"',
+            "data_dir in config/jobqueue.toml: must not hold a NUL character",
+        ),
         ("[http]\ntoken = ''", "http.token in config/jobqueue.toml: must not be empty"),
         ("[http", "config/jobqueue.toml is not TOML: "),
     ],
@@ -95,6 +99,10 @@ def test_wrong_file(tmp_path: Path, toml: str, message: str) -> None:
         ("REDIS_URL", "redis+cluster://:a/b@h:1", "percent-encoded"),
         ("JOBQUEUE_STORAGE__URL", "ftp://h", "must be file: (a folder) or s3://bucket/prefix"),
         ("JOBQUEUE_STORAGE__URL", "s3://", "must name a bucket"),
+        ("JOBQUEUE_STORAGE__URL", "file:a%00b", "must not hold a NUL character"),
+        ("JOBQUEUE_DATA_DIR", "~0", "must name a user of this machine after its ~ (got '~0')"),
+        ("JOBQUEUE_DATA_DIR", "~no-such-user/a", "must name a user of this machine"),
+        ("JOBQUEUE_RENDER__EXECUTABLE_PATH", "~0/a", "must name a user of this machine"),
         ("JOBQUEUE_WORKER__QUEUES", "reports", "must be like reports=2,mail=50"),
         ("JOBQUEUE_WORKER__QUEUES", "a=1,a=2", "must name each queue once"),
     ],

@@ -61,6 +61,7 @@ class Harness:
         self.broker = broker
         self.url = url
         self.namespace = namespace
+        self.folder = folder
         self.open_storage: OpenStorage = LazyStorage(Settings(data_dir=folder)).get
         self.registry = Registry()
 

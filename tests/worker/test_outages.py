@@ -4,8 +4,8 @@ import asyncio
 import os
 import signal
 import tempfile
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +13,7 @@ import pytest
 import redis
 
 from jobqueue.context import JobContext
-from jobqueue.errors import Unavailable
+from jobqueue.errors import RedisFull, Unavailable
 from jobqueue.ids import new_job_id
 from jobqueue.state import State
 from jobqueue.submission import NewJob
@@ -21,7 +21,15 @@ from tests.support.redis import redis_server
 from tests.support.wait import eventually
 
 from .harness import QUEUE, Harness, open_broker
-from .stages import Crowd
+from .reaping import reaping
+from .stages import Crowd, Stage
+
+LEASE = 1.0
+"""Seconds; short, so that tests need not wait for long."""
+
+LEASES = 57
+
+ON_DISK = ("--appendonly", "yes", "--appendfsync", "always")
 
 
 @pytest.mark.parametrize(("slots", "count"), [(3, 500), (64, 10_000)])
@@ -82,6 +90,90 @@ async def test_an_idle_worker_survives_a_frozen_redis(namespace: str) -> None:
     assert job.state is State.COMPLETED
 
 
+@pytest.mark.timeout(120)
+@pytest.mark.parametrize(("seconds", "how"), [(12, "frozen"), (30, "killed")])
+async def test_what_runs_outlives_an_outage(namespace: str, seconds: int, how: str) -> None:
+    """57 running jobs stay with their worker while Redis is away, also for two leases."""
+    stage = Stage()
+    async with _private(namespace, *ON_DISK) as (harness, pid):
+        folder = Path(harness.url.removeprefix("unix://")).parent
+        harness.define("slow", stage.handle, timeout=300)
+        with reaping(harness, lease=15) as reports:
+            async with harness.worker(slots=LEASES):
+                ids = [await harness.submit("slow") for _ in range(LEASES)]
+                await eventually(lambda: stage.runs == LEASES)
+                await eventually(lambda: _lease_left(harness) < 11)  # it is renewed with 10 s left
+                os.kill(pid, signal.SIGSTOP if how == "frozen" else signal.SIGKILL)
+                await asyncio.sleep(seconds)  # the outage
+                before = len(reports)
+                with _back(how, pid, folder):
+                    await eventually(lambda: len(reports) > before + 100, within=30)
+                    stage.release.set()
+                    jobs = [await harness.ended(job_id) for job_id in ids]
+                    assert {(job.state, job.deliveries, job.crashes) for job in jobs} == {
+                        (State.COMPLETED, 1, 0)
+                    }
+                    assert sum(report.recovered for report in reports) == 0
+    assert stage.runs == LEASES
+
+
+async def test_many_leases_are_kept(harness: Harness) -> None:
+    """57 jobs that run for far longer than a lease are all renewed in time."""
+    stage = Stage()
+    harness.define("slow", stage.handle)
+    with reaping(harness, lease=LEASE) as reports:
+        async with harness.worker(slots=LEASES, lease=LEASE):
+            ids = [await harness.submit("slow") for _ in range(LEASES)]
+            await eventually(lambda: stage.runs == LEASES)
+            await asyncio.sleep(4 * LEASE)  # the work itself
+            stage.release.set()
+            for job_id in ids:
+                await harness.ended(job_id)
+    assert sum(report.recovered for report in reports) == 0
+    assert stage.runs == LEASES
+
+
+async def test_scripts_are_forgotten_in_mid_work(harness: Harness) -> None:
+    """A Redis that forgets its scripts again and again is given them again, and no job notices."""
+    crowd = Crowd()
+    harness.define("crowd", crowd.handle)
+    jobs = [NewJob(new_job_id(QUEUE), "crowd", b"%d" % number) for number in range(5000)]
+    await harness.broker.enqueue_many(jobs)
+    with redis.Redis.from_url(harness.url) as client:
+        async with harness.worker(slots=64):
+            for part in range(1, 21):
+                await eventually(lambda part=part: len(crowd.seen) >= 200 * part)  # type: ignore[misc]  # bound now
+                client.script_flush()
+            await eventually(lambda: _completed(harness, 5000))
+    assert sorted(crowd.seen) == list(range(5000))
+
+
+async def test_a_full_redis_is_worked_off(namespace: str) -> None:
+    """With a Redis out of memory a worker runs all that waits, keeps what runs, and drains."""
+    stage, crowd = Stage(), Crowd()
+    async with _private(namespace) as (harness, _):
+        harness.define("slow", stage.handle)
+        harness.define("crowd", crowd.handle)
+        with reaping(harness, lease=LEASE) as reports, redis.Redis.from_url(harness.url) as client:
+            async with harness.worker(slots=8, lease=LEASE, drain=20.0) as worker:
+                slow = [await harness.submit("slow") for _ in range(4)]
+                await eventually(lambda: stage.runs == 4)
+                jobs = [NewJob(new_job_id(QUEUE), "crowd", b"%d" % n) for n in range(1000)]
+                await harness.broker.enqueue_many(jobs)
+                client.config_set("maxmemory", 1)
+                await eventually(lambda: _completed(harness, 1000))
+                with pytest.raises(RedisFull):
+                    await harness.submit("crowd", 1000)
+                await asyncio.sleep(2 * LEASE)  # the work itself
+                worker.drain()
+                stage.release.set()
+            ended = [await harness.job(job_id) for job_id in slow]
+            assert await harness.broker.workers() == []
+    assert {(job.state, job.deliveries) for job in ended} == {(State.COMPLETED, 1)}
+    assert sum(report.recovered for report in reports) == 0
+    assert len(crowd.seen) == 1000
+
+
 async def test_a_stop_without_redis_ends_in_time(namespace: str) -> None:
     """A worker that is stopped while Redis is away does not wait for it for ever."""
     async with _private(namespace) as (harness, pid):
@@ -92,15 +184,39 @@ async def test_a_stop_without_redis_ends_in_time(namespace: str) -> None:
             os.kill(pid, signal.SIGKILL)
 
 
+@contextmanager
+def _back(how: str, pid: int, folder: Path) -> Iterator[None]:
+    """Redis as it comes back."""
+    if how == "frozen":
+        os.kill(pid, signal.SIGCONT)
+        yield
+    else:
+        with redis_server(folder, *ON_DISK):
+            yield
+
+
 @asynccontextmanager
-async def _private(namespace: str) -> AsyncIterator[tuple[Harness, int]]:
+async def _private(namespace: str, *options: str) -> AsyncIterator[tuple[Harness, int]]:
     """A harness on a Redis of its own, and that server's pid."""
-    with tempfile.TemporaryDirectory(prefix="jq-") as folder, redis_server(Path(folder)) as url:
+    with (
+        tempfile.TemporaryDirectory(prefix="jq-") as folder,
+        redis_server(Path(folder), *options) as url,
+    ):
         with redis.Redis.from_url(url) as client:
             pid = int(client.info("server")["process_id"])
         broker = await open_broker(url, namespace)
         yield Harness(broker, url, namespace, Path(folder)), pid
         await broker.close()
+
+
+def _lease_left(harness: Harness) -> float:
+    """Seconds until the first lease runs out."""
+    with redis.Redis.from_url(harness.url) as client:
+        ((_, until),) = client.zrange(
+            f"{harness.namespace}:{{{QUEUE}}}:leases", 0, 0, withscores=True
+        )
+        seconds, micros = client.time()
+    return float(until / 1000 - seconds - micros / 1e6)
 
 
 async def _completed(harness: Harness, count: int) -> bool:

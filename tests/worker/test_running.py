@@ -13,6 +13,7 @@ from jobqueue.model import Progress
 from jobqueue.settings import LimitSettings
 from jobqueue.state import State
 from jobqueue.submission import NewJob
+from tests.support.wait import eventually
 
 from .harness import QUEUE, Harness, until
 from .stages import Crowd, Stage
@@ -63,6 +64,27 @@ async def test_a_delayed_job_starts_on_time(harness: Harness) -> None:
         await started.wait()
         waited = clock() - before
     assert 0.39 <= waited < 1.2
+
+
+async def test_a_job_that_reaches_a_full_worker_goes_on(harness: Harness) -> None:
+    """A worker that filled its slot while it waited hands the next delivery back by itself."""
+    stage = Stage()
+    harness.define("slow", stage.handle)
+    prefix = f"{harness.namespace}:{{{QUEUE}}}:"
+    with redis.Redis.from_url(harness.url, decode_responses=True) as client:
+        async with harness.worker(slots=1) as full:
+            first = await harness.submit("slow", delay=0.2)
+            await stage.started.wait()  # by the alarm, and the wait goes on
+            assert client.info("clients")["blocked_clients"] == 1
+            second = await harness.submit("slow")  # the wait takes it
+            await eventually(lambda: client.llen(prefix + "handoff") == 1, within=0.3)
+            assert client.info("clients")["blocked_clients"] == 0
+            assert not client.exists(f"{prefix}inbox:{full.id}")
+            async with harness.worker(slots=1):
+                await eventually(lambda: stage.runs == 2)
+            stage.release.set()
+            for job_id in (first, second):
+                await harness.ended(job_id)
 
 
 async def test_queues_do_not_wait_for_each_other(harness: Harness) -> None:

@@ -4,18 +4,27 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
+import msgspec
+import pytest
 import redis
 from prometheus_client import CollectorRegistry
 
+from jobqueue.app.contents import already
+from jobqueue.app.references import referred_key
+from jobqueue.errors import ContentGone
+from jobqueue.housekeeping import Housekeeper
 from jobqueue.metrics import JOBS_ENQUEUED
 from jobqueue.reaper import Reaper
 from jobqueue.retry import Backoff
 from jobqueue.schedule import Schedule, ScheduleInfo, ScheduleState
 from jobqueue.state import State
+from jobqueue.storage.base import Storage
 from jobqueue.submission import JobOptions
 from jobqueue.timing import Timing
+from tests.storage.steps import keys
 
 from .harness import QUEUE, Harness, open_broker, until
+from .producing import LARGE, LIMITS, producer
 from .stages import Crowd
 
 
@@ -101,3 +110,29 @@ async def test_a_queue_without_schedules_costs_one_read_a_pass(harness: Harness)
         "info",
     }
     assert (calls["evalsha"], calls["zrange"]) == (1, 1)
+
+
+async def test_a_large_payload_is_stored_once(harness: Harness, storage: Storage) -> None:
+    """All jobs of a schedule find its large payload, of which Redis has a reference only."""
+    crowd = Crowd()
+    harness.define("crowd", crowd.handle)
+    harness.open_storage = already(storage)
+    app = producer(harness)
+    for _ in range(2):  # a program says it whenever it starts
+        info = await app.schedule("s", "crowd", LARGE, every=1, limit=3)
+        assert info.schedule.payload == msgspec.json.encode(LARGE)
+    async with reapers(harness, 1), harness.worker(limits=LIMITS):
+        last = (await finished(harness)).last_job_id
+        assert last is not None
+        await harness.ended(last)
+    (key,) = await keys(storage, "payloads/")
+    assert crowd.seen == [LARGE] * 3
+    assert (await app.get_schedule("s")).schedule.payload == msgspec.json.encode(LARGE)
+    assert referred_key((await harness.job(last)).payload) == key
+    tidied = await Housekeeper(harness.broker, storage, retention=None).tidy(now=2e9)
+    assert tidied.unneeded == 0
+    await storage.delete([key])
+    (listed,) = await app.schedules()
+    assert listed.schedule.payload == (await app.pause_schedule("s")).schedule.payload == b"null"
+    with pytest.raises(ContentGone):
+        await app.get_schedule("s")

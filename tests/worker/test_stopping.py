@@ -1,10 +1,8 @@
 """Stopping work: deadlines, cancels, lost leases, and handlers that do not listen."""
 
 import asyncio
-import threading
 import time
-from collections.abc import AsyncGenerator, Iterator
-from contextlib import contextmanager
+from collections.abc import AsyncGenerator
 from typing import Any
 
 import pytest
@@ -29,7 +27,8 @@ from jobqueue.worker.slots import Slots
 from jobqueue.worker.throttle import Throttle
 from tests.support.wait import eventually
 
-from .harness import QUEUE, Harness, open_broker, until
+from .harness import QUEUE, Harness, until
+from .reaping import reaping
 from .stages import Deaf, Stage
 
 LEASE = 0.9
@@ -179,7 +178,7 @@ async def test_a_blocked_loop_does_not_lose_its_jobs(harness: Harness) -> None:
     harness.define("block", block)
     lag = LOOP_LAG._sum.get()
     async with harness.worker(lease=LEASE):
-        with _reaper(harness):
+        with reaping(harness, lease=LEASE):
             job = await harness.ended(await harness.submit("block"))
     assert (job.state, job.deliveries, job.crashes) == (State.COMPLETED, 1, 0)
     assert LOOP_LAG._sum.get() - lag > LEASE
@@ -229,24 +228,3 @@ async def _take_back(harness: Harness, job_id: str) -> None:
             return (await harness.broker.reap(QUEUE, lease=LEASE)).recovered > 0
 
         await until(look)
-
-
-@contextmanager
-def _reaper(harness: Harness) -> Iterator[None]:
-    """A reaper in a thread of its own, as another process would be."""
-    stop = threading.Event()
-
-    async def passes() -> None:
-        broker = await open_broker(harness.url, harness.namespace)
-        while not stop.is_set():
-            await broker.reap(QUEUE, lease=LEASE)
-            await asyncio.sleep(LEASE / 10)
-        await broker.close()
-
-    thread = threading.Thread(target=asyncio.run, args=(passes(),))
-    thread.start()
-    try:
-        yield
-    finally:
-        stop.set()
-        thread.join()
