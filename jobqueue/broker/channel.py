@@ -63,7 +63,7 @@ class Channel:
         self._name = name
         self._reply_timeout = reply_timeout
         self._wire: Wire | None = None
-        self._connecting = asyncio.Lock()
+        self._connecting: asyncio.Task[Wire] | None = None
         self._watch: asyncio.TimerHandle | None = None
         self._watched: asyncio.Future[Any] | None = None
         self._looks = 0
@@ -127,6 +127,8 @@ class Channel:
         """Drop the connection and wait until it is gone."""
         if self._watch is not None:
             self._watch.cancel()
+        if self._connecting is not None:
+            self._connecting.cancel()
         if self._wire is not None:
             self._wire.abort()
             with contextlib.suppress(TimeoutError):
@@ -162,7 +164,21 @@ class Channel:
             self._watch_call(oldest)
 
     async def _connect(self) -> Wire:
-        async with self._connecting:
-            if self._wire is None or not self._wire.usable:
-                self._wire = await self.place.connect(Wire, name=self._name)
+        """A fresh connection. All who want one share an attempt: none waits for two that fail."""
+        if self._connecting is None:
+            self._connecting = asyncio.create_task(self._open())
+            self._connecting.add_done_callback(_notice)
+        return await asyncio.shield(self._connecting)
+
+    async def _open(self) -> Wire:
+        try:
+            self._wire = await self.place.connect(Wire, name=self._name)
             return self._wire
+        finally:
+            self._connecting = None
+
+
+def _notice(attempt: asyncio.Task[Wire]) -> None:
+    """Take note of how an attempt ended; nobody may be left who waits for it."""
+    if not attempt.cancelled():
+        attempt.exception()

@@ -221,11 +221,10 @@ class Fetcher:
         return await consumer.settle_and_claim(call.sent, call.slots, strand=call.strand)
 
     async def _took(self, claim: Claim, call: "_Call") -> None:
-        full = 0 < call.slots == len(claim.jobs)
-        self._give_back(call)  # what it brought is counted by the pool from now on
         self._last_claim_at = monotonic()
-        self._ask = self._ask or claim.more or full
+        self._ask = self._ask or claim.more or 0 < call.slots == len(claim.jobs)
         self._set_alarm(claim.due_in)
+        self._give_back(call)  # what it brought is counted by the pool from now on
         if monotonic() - claim.asked_at > LATE * self._consumer.lease:
             self._pool.refuse(claim.jobs)
             return

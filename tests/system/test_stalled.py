@@ -26,6 +26,7 @@ class Inboxes:
     def __init__(self, url: str, namespace: str) -> None:
         self._client = redis.Redis.from_url(url, decode_responses=True)
         self._pattern = f"{namespace}:{{default}}:inbox:*"
+        self._others = self._blocked()
 
     def of(self, worker: Program) -> bool:
         """Whether anything waits for this worker."""
@@ -36,7 +37,10 @@ class Inboxes:
 
     def waiting(self) -> bool:
         """Whether two workers wait for a job."""
-        return int(self._client.info("clients")["blocked_clients"]) == 2
+        return self._blocked() - self._others == 2
+
+    def _blocked(self) -> int:
+        return int(self._client.info("clients")["blocked_clients"])
 
     def close(self) -> None:
         """Drop the connection."""

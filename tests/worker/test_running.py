@@ -73,12 +73,13 @@ async def test_a_job_that_reaches_a_full_worker_goes_on(harness: Harness) -> Non
     prefix = f"{harness.namespace}:{{{QUEUE}}}:"
     with redis.Redis.from_url(harness.url, decode_responses=True) as client:
         async with harness.worker(slots=1) as full:
+            waiter = full._lines[0].partitions[QUEUE].fetcher._waiter
             first = await harness.submit("slow", delay=0.2)
             await stage.started.wait()  # by the alarm, and the wait goes on
-            assert client.info("clients")["blocked_clients"] == 1
+            assert waiter.outstanding
             second = await harness.submit("slow")  # the wait takes it
             await eventually(lambda: client.llen(prefix + "handoff") == 1, within=0.3)
-            assert client.info("clients")["blocked_clients"] == 0
+            assert not waiter.outstanding
             assert not client.exists(f"{prefix}inbox:{full.id}")
             async with harness.worker(slots=1):
                 await eventually(lambda: stage.runs == 2)
