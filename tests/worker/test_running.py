@@ -13,6 +13,7 @@ from jobqueue.model import Progress
 from jobqueue.settings import LimitSettings
 from jobqueue.state import State
 from jobqueue.submission import NewJob
+from jobqueue.worker.worker import Worker
 from tests.support.wait import eventually
 
 from .harness import QUEUE, Harness, until
@@ -66,6 +67,11 @@ async def test_a_delayed_job_starts_on_time(harness: Harness) -> None:
     assert 0.39 <= waited < 1.2
 
 
+def waits(worker: Worker) -> bool:
+    """Whether a worker waits in Redis for jobs of the tests' queue."""
+    return worker._lines[0].partitions[QUEUE].fetcher._waiter.outstanding
+
+
 async def test_a_job_that_reaches_a_full_worker_goes_on(harness: Harness) -> None:
     """A worker that filled its slot while it waited hands the next delivery back by itself."""
     stage = Stage()
@@ -73,13 +79,12 @@ async def test_a_job_that_reaches_a_full_worker_goes_on(harness: Harness) -> Non
     prefix = f"{harness.namespace}:{{{QUEUE}}}:"
     with redis.Redis.from_url(harness.url, decode_responses=True) as client:
         async with harness.worker(slots=1) as full:
-            waiter = full._lines[0].partitions[QUEUE].fetcher._waiter
             first = await harness.submit("slow", delay=0.2)
             await stage.started.wait()  # by the alarm, and the wait goes on
-            assert waiter.outstanding
+            assert waits(full)
             second = await harness.submit("slow")  # the wait takes it
             await eventually(lambda: client.llen(prefix + "handoff") == 1, within=0.3)
-            assert not waiter.outstanding
+            assert not waits(full)
             assert not client.exists(f"{prefix}inbox:{full.id}")
             async with harness.worker(slots=1):
                 await eventually(lambda: stage.runs == 2)
