@@ -3,7 +3,7 @@
 import re
 
 from jobqueue.errors import JobqueueError, Unavailable, Unrecoverable
-from jobqueue.render.options import PdfOptions
+from jobqueue.render.options import RenderOptions
 
 RENDER_FAILED = "render_failed"
 INVALID_PAGE_RANGE = "invalid_page_range"
@@ -33,7 +33,7 @@ class PrintingFailed(JobqueueError):
     status = 503
 
 
-def blame_options(error: Exception, options: PdfOptions) -> Unrecoverable | None:
+def blame_options(error: Exception, options: RenderOptions) -> Unrecoverable | None:
     """What to raise when Chromium says that these options do not fit the document."""
     text = _summary(error)
     if "page range" in text.lower():
@@ -47,7 +47,7 @@ def blame_options(error: Exception, options: PdfOptions) -> Unrecoverable | None
     return None
 
 
-def blame_chromium(error: Exception, options: PdfOptions, *, crashed: bool) -> Exception:
+def blame_chromium(error: Exception, options: RenderOptions, *, crashed: bool) -> Exception:
     """What to raise for any other error of Chromium or its driver.
 
     Args:

@@ -19,7 +19,7 @@ from jobqueue.render.failures import RenderTimeout
 from jobqueue.render.folder import sweep
 from jobqueue.render.lane import MAX_PAGE_RENDERS, Lane
 from jobqueue.render.memory import INTERVAL, MAX_RENDERER
-from jobqueue.render.options import PdfOptions
+from jobqueue.render.options import RenderOptions
 from jobqueue.render.page import LANE, WarmPage
 from jobqueue.render.page_count import count_pages
 from jobqueue.render.supply import MAX_BROWSER_RENDERS, PageSupply
@@ -170,7 +170,7 @@ class RenderPool:
         browser = self._supply.browser
         return None if browser is not None and browser.alive else "Chromium is being restarted"
 
-    async def pdf(self, html: str, options: PdfOptions, *, deadline: float) -> RenderedPdf:
+    async def pdf(self, html: str, options: RenderOptions, *, deadline: float) -> RenderedPdf:
         """Print a document.
 
         Args:

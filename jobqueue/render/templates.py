@@ -13,7 +13,7 @@ from jobqueue.errors import InvalidRequest, UnknownTemplate, Unrecoverable
 from jobqueue.registry import check_name
 from jobqueue.render.figures import invoice_figures, statement_figures
 from jobqueue.render.filters import FILTERS
-from jobqueue.render.options import PdfOptions
+from jobqueue.render.options import RenderOptions
 from jobqueue.render.paper import INCH_MM
 from jobqueue.render.schema import DataSchema
 from jobqueue.render.table_layout import table_layout
@@ -102,7 +102,7 @@ class Templates:
             raise InvalidRequest(f"the data does not fit template {name!r}", errors)
 
     async def render(
-        self, name: str, data: dict[str, Any], options: PdfOptions, *, small: bool = False
+        self, name: str, data: dict[str, Any], options: RenderOptions, *, small: bool = False
     ) -> str:
         """The HTML of a template filled with `data`, made in a thread.
 
@@ -119,7 +119,7 @@ class Templates:
             return self._render(name, data, options)
         return await asyncio.to_thread(self._render, name, data, options)
 
-    def _render(self, name: str, data: dict[str, Any], options: PdfOptions) -> str:
+    def _render(self, name: str, data: dict[str, Any], options: RenderOptions) -> str:
         try:
             template = self._environment.get_template(f"{name}/template.html")
             complete = self._schemas[name].complete(data)
@@ -130,7 +130,7 @@ class Templates:
             raise Unrecoverable(TEMPLATE_ERROR, f"{place}: {_reason(error)}") from error
 
 
-def _page(options: PdfOptions) -> dict[str, Any]:
+def _page(options: RenderOptions) -> dict[str, Any]:
     width, height = options.content
     given = options.model_fields_set
     return {

@@ -12,7 +12,8 @@ import pytest_asyncio
 from jobqueue import metrics
 from jobqueue.context import JobContext
 from jobqueue.errors import Unrecoverable
-from jobqueue.jobs.report_generation import ReportHandler, ReportParser, ReportResult
+from jobqueue.jobs.report_generation import ReportHandler, ReportResult
+from jobqueue.jobs.report_request import ReportParser
 from jobqueue.render.failures import RenderTimeout
 from jobqueue.render.pool import RenderPool
 from jobqueue.render.templates import Templates

@@ -11,7 +11,7 @@ from jobqueue.errors import SettingsError
 from jobqueue.render import chromium
 from jobqueue.render.chromium import DeadProxy, environment, find_chromium
 from jobqueue.render.folder import PREFIX
-from jobqueue.render.options import PdfOptions
+from jobqueue.render.options import RenderOptions
 from jobqueue.render.pool import RenderPool
 from jobqueue.settings import LimitSettings, RenderSettings
 
@@ -120,7 +120,7 @@ async def test_the_sandbox_is_used_where_it_works(mode: str) -> None:
     pool = RenderPool(settings, LimitSettings())
     await pool.start()
     try:
-        assert (await pool.pdf("x", PdfOptions(), deadline=soon())).pages == 1
+        assert (await pool.pdf("x", RenderOptions(), deadline=soon())).pages == 1
         browser = pool._supply.browser
         assert browser is not None
         switched_off = "--no-sandbox" in command_line(browser._processes[0].pid)

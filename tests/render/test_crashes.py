@@ -14,7 +14,7 @@ from jobqueue import metrics
 from jobqueue.errors import Unrecoverable
 from jobqueue.render.browser import Browser
 from jobqueue.render.failures import BrowserLost
-from jobqueue.render.options import PdfOptions
+from jobqueue.render.options import RenderOptions
 from jobqueue.render.page import OPEN_DEADLINE
 from jobqueue.render.pool import RenderPool
 from jobqueue.render.tab import Tab
@@ -58,7 +58,7 @@ def kill(pids: list[int]) -> None:
 
 async def text_of(pool: RenderPool, html: str) -> list[str]:
     """The text of a document."""
-    return page_texts((await pool.pdf(html, PdfOptions(), deadline=soon())).data)
+    return page_texts((await pool.pdf(html, RenderOptions(), deadline=soon())).data)
 
 
 @pytest.mark.parametrize("victims", [chromium, driver, renderers], ids=lambda each: each.__name__)
@@ -139,7 +139,7 @@ async def test_many_jobs_survive_repeated_kills(own_pool: RenderPool) -> None:
 
 UVLOOP = """
 import asyncio, os, uvloop
-from jobqueue.render.options import PdfOptions
+from jobqueue.render.options import RenderOptions
 from jobqueue.render.pool import RenderPool
 from jobqueue.settings import LimitSettings, RenderSettings
 
@@ -151,7 +151,7 @@ async def main():
         os.kill(pool._supply.browser._processes[victim].pid, 9)
         while pool._supply.browser.alive:
             await asyncio.sleep(0.02)
-        assert (await pool.pdf("x", PdfOptions(), deadline=deadline)).pages == 1
+        assert (await pool.pdf("x", RenderOptions(), deadline=deadline)).pages == 1
     await pool.close()
 
 with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:

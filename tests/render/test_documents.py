@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from jobqueue.render.filters import money
-from jobqueue.render.options import PdfOptions
+from jobqueue.render.options import RenderOptions
 from jobqueue.render.pool import RenderedPdf, RenderPool
 from jobqueue.render.templates import Templates
 
@@ -24,7 +24,7 @@ async def make(
     """A document of a shipped template."""
     templates = Templates()
     templates.validate(template, data)
-    layout = PdfOptions.model_validate(options)
+    layout = RenderOptions.model_validate(options)
     html = await templates.render(template, data, layout)
     return await pool.pdf(html, layout, deadline=soon())
 

@@ -9,7 +9,7 @@ from jobqueue import metrics
 from jobqueue.errors import Unrecoverable
 from jobqueue.render import page as page_module
 from jobqueue.render.failures import BrowserLost, RenderTimeout
-from jobqueue.render.options import PdfOptions
+from jobqueue.render.options import RenderOptions
 from jobqueue.render.pool import RenderPool
 from jobqueue.settings import LimitSettings, RenderSettings
 
@@ -32,7 +32,7 @@ HUGE = "<table>" + "<tr><td>1<td>2<td>3</tr>" * 12_000 + "</table>"
 
 async def pdf_of(pool: RenderPool, html: str, **options: Any) -> bytes:
     """The bytes of a document."""
-    layout = PdfOptions.model_validate(options)
+    layout = RenderOptions.model_validate(options)
     return (await pool.pdf(html, layout, deadline=soon())).data
 
 
@@ -102,7 +102,7 @@ async def test_scripts_do_not_run_and_that_is_told(pool: RenderPool) -> None:
         "<script>document.body.append('ran')</script><p onclick='x()'>static</p>"
         "<img src='data:,' onerror='document.body.append(1)'><noscript>alternative</noscript>"
     )
-    pdf = await pool.pdf(html, PdfOptions(), deadline=soon())
+    pdf = await pool.pdf(html, RenderOptions(), deadline=soon())
     (text,) = page_texts(pdf.data)
     assert "ran" not in text
     assert "alternative" in text
@@ -118,7 +118,7 @@ async def test_missing_resources_are_told(pool: RenderPool) -> None:
         "<style>body { background: url(https://shop.example/b.png) }</style>"
         "<link rel=stylesheet href='style.css'>"
     )
-    warnings = (await pool.pdf(html, PdfOptions(), deadline=soon())).warnings
+    warnings = (await pool.pdf(html, RenderOptions(), deadline=soon())).warnings
     assert sorted(warnings) == [
         "image not shown: logo.png (embed images as data: addresses)",
         "not loaded, documents have no network: https://shop.example/a.png",
@@ -156,7 +156,7 @@ async def test_a_deadline_ends_a_document_that_takes_too_long(own_pool: RenderPo
     """The job fails in time, its page is not used again, and the next document is printed."""
     before = soon(0)
     with pytest.raises(RenderTimeout, match="make it smaller"):
-        await own_pool.pdf(HUGE, PdfOptions(), deadline=soon(0.5))
+        await own_pool.pdf(HUGE, RenderOptions(), deadline=soon(0.5))
     assert soon(0) - before < 5
     assert page_texts(await pdf_of(own_pool, "next")) == ["next"]
 
@@ -166,7 +166,7 @@ async def test_a_deadline_ends_waiting_for_a_page(own_pool: RenderPool) -> None:
     busy = asyncio.create_task(pdf_of(own_pool, HUGE))
     await until(lambda: not own_pool._lane._idle)
     with pytest.raises(RenderTimeout, match="all pages are busy"):
-        await own_pool.pdf("x", PdfOptions(), deadline=soon(0.5))
+        await own_pool.pdf("x", RenderOptions(), deadline=soon(0.5))
     busy.cancel()
     await asyncio.wait([busy])
 
