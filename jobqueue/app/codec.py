@@ -19,6 +19,7 @@ MAX_ERRORS = 20
 """Wrong fields that one answer names: enough to fix a request, too few to flood a log."""
 
 _UNTYPED = (Any, object, None)
+_OBJECTS = (dict, dict[str, Any])
 
 
 def to_json(value: Any) -> bytes:
@@ -50,7 +51,7 @@ def parser_for(annotation: Any, *, what: str = "payload") -> Parser:
     """
     if annotation in _UNTYPED:
         return _msgspec_parser(Any, what)
-    if annotation is dict or (isclass(annotation) and issubclass(annotation, msgspec.Struct)):
+    if annotation in _OBJECTS or (isclass(annotation) and issubclass(annotation, msgspec.Struct)):
         return _msgspec_parser(annotation, what)
     return _pydantic_parser(_adapter(annotation), what)
 

@@ -95,8 +95,8 @@ class Enqueuing(Opened):
         given = {name: value for name, value in options.items() if value is not None}
         always = {"type": type, "payload": payload, "priority": priority, "tags": tags}
         request = request_of({**always, "depends_on": depends_on, **given})
-        submitted = await self._opened().submit(request, durability=level)
-        return self._handle(submitted.job.id)
+        accepted = await self._opened().accept(request, durability=level)
+        return self._handle(accepted.id)
 
     async def enqueue_many(
         self, jobs: Iterable[Mapping[str, Any]], *, durability: Durability | str | None = None

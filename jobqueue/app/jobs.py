@@ -80,6 +80,12 @@ class Jobs:
             request, payload_path=payload_path, durability=durability
         )
 
+    async def accept(
+        self, request: JobRequest, *, durability: Durability | None = None
+    ) -> Accepted:
+        """Enqueue one job; see `Submitter.accept`."""
+        return await self._submitter.accept(request, durability=durability)
+
     async def submit_many(
         self, requests: Sequence[JobRequest], *, durability: Durability | None = None
     ) -> list[Accepted]:

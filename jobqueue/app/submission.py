@@ -2,30 +2,30 @@
 
 import asyncio
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
 import msgspec
 
 from jobqueue.app.bulk import BulkErrors, check_count
 from jobqueue.app.catalog import Catalog
+from jobqueue.app.checks import PRIORITIES, check_request
 from jobqueue.app.contents import Contents
 from jobqueue.app.grouping import group_of
-from jobqueue.app.requests import JobRequest, wrong_time
+from jobqueue.app.requests import JobRequest
 from jobqueue.app.spreading import Spreader
 from jobqueue.broker.broker import Broker
-from jobqueue.errors import FieldError, InvalidRequest, PayloadTooLarge, SettingsError
+from jobqueue.errors import InvalidRequest, PayloadTooLarge
 from jobqueue.ids import (
     ULID_LENGTH,
     created_at_ms,
     new_job_id,
     partition_of,
     queue_of,
-    split_job_id,
 )
 from jobqueue.metrics import JOBS_ENQUEUED, queue_label
 from jobqueue.model import Job, Submitted
-from jobqueue.registry import JobType, check_name
+from jobqueue.registry import JobType
 from jobqueue.retry import DEFAULT_RETRY
 from jobqueue.settings import LimitSettings
 from jobqueue.state import State
@@ -35,25 +35,11 @@ from jobqueue.submission import (
     Durability,
     JobOptions,
     NewJob,
-    Priority,
-    UniqueMode,
 )
 from jobqueue.timing import milliseconds
 
 if TYPE_CHECKING:
     from prometheus_client import Counter
-
-PRIORITIES: dict[str | int, Priority] = {
-    **{priority.label: priority for priority in Priority},
-    **{priority.value: priority for priority in Priority},
-}
-"""What a priority may be called."""
-
-NEED_TTL = (UniqueMode.THROTTLE, UniqueMode.DEBOUNCE)
-
-MAX_METADATA = 16 * 1024
-"""Bytes of a job's metadata: it travels with every read of the job."""
-
 
 KEPT_FOR_OTHERS = 3600.0
 """Seconds for which a job is kept at least that a job of another queue waits for: who waits hears
@@ -90,6 +76,20 @@ class Submitter:
             payload_path: where the payload is in the caller's request, for error paths.
             durability: how safe the job is when this returns.
 
+        Raises: what `accept` does.
+        """
+        job, accepted = await self._accept(request, payload_path, durability)
+        if accepted.stands_for:
+            # retention may have removed what is left of it
+            found = await self._broker.get(accepted.id) or _as_job(job, accepted)
+            return Submitted(found, accepted.stands_for)
+        return Submitted(_as_job(job, accepted))
+
+    async def accept(
+        self, request: JobRequest, *, durability: Durability | None = None
+    ) -> Accepted:
+        """Enqueue one job; gives its id, or that of the job that stands for it.
+
         Raises:
             InvalidRequest: names each wrong field.
             PayloadTooLarge: the payload is over `limits.payload`.
@@ -98,15 +98,17 @@ class Submitter:
             NotDurable: it is accepted, but maybe not as safe as asked.
             Unavailable: Redis, or the storage of a large payload, cannot take it now.
         """
+        return (await self._accept(request, "/payload", durability))[1]
+
+    async def _accept(
+        self, request: JobRequest, payload_path: str, durability: Durability | None
+    ) -> tuple[NewJob, Accepted]:
         (job,) = await self._spreader.spread([await self.prepare(request, payload_path)])
         stored = await self._contents.keep_payload(job)
         accepted = await self._broker.enqueue(stored, durability=durability)
-        if accepted.stands_for:
-            # retention may have removed what is left of it
-            found = await self._broker.get(accepted.id) or _as_job(job, accepted)
-            return Submitted(found, accepted.stands_for)
-        self.count([job])
-        return Submitted(_as_job(job, accepted))
+        if not accepted.stands_for:
+            self._counter(partition_of(job.id), job.type).inc()
+        return job, accepted
 
     async def submit_many(
         self,
@@ -152,7 +154,7 @@ class Submitter:
                 f"the payload has {len(payload)} bytes, at most {self._limits.payload} are "
                 "accepted (limits.payload): store large data elsewhere and send where it is"
             )
-        _check(request, job_type, payload, payload_path)
+        check_request(request, job_type, payload, payload_path)
         return NewJob(
             id=new_job_id(request.queue or job_type.queue),
             type=job_type.name,
@@ -209,18 +211,16 @@ class Submitter:
         """They are accepted: count them in the metrics."""
         numbers: dict[tuple[str, str], int] = defaultdict(int)
         for job in jobs:
-            numbers[_queue_of(job), job.type] += 1
-        for (queue, job_type), number in numbers.items():
-            label = queue_label(queue)
-            counter = self._counters.get((label, job_type))
-            if counter is None:
-                counter = JOBS_ENQUEUED.labels(label, job_type)
-                self._counters[label, job_type] = counter
-            counter.inc(number)
+            numbers[partition_of(job.id), job.type] += 1
+        for (partition, job_type), number in numbers.items():
+            self._counter(partition, job_type).inc(number)
 
-
-def _queue_of(job: NewJob) -> str:
-    return queue_of(partition_of(job.id))
+    def _counter(self, partition: str, job_type: str) -> "Counter":
+        counter = self._counters.get((partition, job_type))
+        if counter is None:
+            counter = JOBS_ENQUEUED.labels(queue_label(queue_of(partition)), job_type)
+            self._counters[partition, job_type] = counter
+        return counter
 
 
 def kept_for_others(job: NewJob) -> NewJob:
@@ -232,59 +232,13 @@ def kept_for_others(job: NewJob) -> NewJob:
     return msgspec.structs.replace(job, options=options)
 
 
-def _check(request: JobRequest, job_type: JobType, payload: bytes, payload_path: str) -> None:
-    """Raises InvalidRequest with all that is wrong, of the kind that the type's parser chose."""
-    errors = list(_wrong_options(request))
-    try:
-        job_type.parse(payload)
-    except InvalidRequest as error:
-        found = error.errors or (FieldError("", str(error)),)
-        errors += [FieldError(payload_path + at.path, at.message) for at in found]
-        raise type(error)(str(error), tuple(errors)) from None
-    if errors:
-        raise InvalidRequest("the job has wrong fields", tuple(errors))
-
-
-def _wrong_options(request: JobRequest) -> Iterator[FieldError]:
-    if request.queue is not None:
-        try:
-            check_name("queue", request.queue)
-        except SettingsError as error:
-            yield FieldError("/queue", str(error))
-    if request.priority not in PRIORITIES:
-        names = ", ".join(f"{priority.label} ({priority})" for priority in Priority)
-        yield FieldError("/priority", f"must be one of {names}")
-    if request.delay is not None and request.run_at is not None:
-        yield FieldError("/run_at", "give either delay or run_at, not both")
-    if request.run_at is not None and (problem := wrong_time(request.run_at)):
-        yield FieldError("/run_at", problem)
-    if request.metadata and len(msgspec.json.encode(request.metadata)) > MAX_METADATA:
-        yield FieldError("/metadata", f"must not be longer than {MAX_METADATA} bytes as JSON")
-    if request.unique or request.depends_on:
-        yield from _wrong_relations(request)
-
-
-def _wrong_relations(request: JobRequest) -> Iterator[FieldError]:
-    """What is wrong with how a job stands to others."""
-    unique = request.unique
-    if unique and unique.ttl is None and unique.mode in NEED_TTL:
-        yield FieldError("/unique/ttl", f"is needed in mode {unique.mode}: seconds")
-    policies: dict[str, str] = {}
-    for index, parent in enumerate(request.parents()):
-        if split_job_id(parent.id) is None:
-            yield FieldError(f"/depends_on/{index}", f"{parent.id!r} is no job id")
-        elif policies.setdefault(parent.id, parent.on_failure) != parent.on_failure:
-            problem = "names the same job again, with another on_failure: name it once"
-            yield FieldError(f"/depends_on/{index}", problem)
-
-
 def _as_job(job: NewJob, accepted: Accepted) -> Job:
     """The job as reading it back would show it, without the round trip."""
     created = created_at_ms(accepted.id[-ULID_LENGTH:])
     run_at = job.run_at_ms or (created + job.delay_ms if job.delay_ms else None)
     return Job(
         id=accepted.id,
-        queue=_queue_of(job),
+        queue=queue_of(partition_of(job.id)),
         type=job.type,
         state=accepted.state,
         priority=job.priority,

@@ -274,5 +274,8 @@ def quiet_key(keys: Keys, queue: str, worker_id: str) -> str:
     return keys.of(queue, f"quiet:{worker_id}")
 
 
+_SETTLED = {answer.encode(): answer for answer in Settled}
+
+
 def _read_settled(reply: list[bytes]) -> list[Settled]:
-    return [Settled(answer.decode()) for answer in reply]
+    return [_SETTLED[answer] for answer in reply]

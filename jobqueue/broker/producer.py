@@ -58,16 +58,30 @@ class Producer:
         self._keys = keys
         self._retention = retention_argument(retention)
         self._waiting: dict[str, list[_Waiting]] = defaultdict(list)
+        self._alone: set[str] = set()
+        """Queues to which a job is under way that shares its call with none."""
         self._sending: set[asyncio.Task[None]] = set()
         self._introduced: dict[str, float] = {}
 
     async def enqueue(self, job: NewJob) -> Accepted:
-        """Enqueue one job, together with all others of this loop tick.
+        """Enqueue one job: at once, or, while one is under way, with all others of this loop tick.
 
         Raises:
             Refused: it does not come in; see `refusals`.
         """
         queue = partition_of(job.id)
+        if queue in self._alone:
+            return await self._enqueue_together(queue, job)
+        self._alone.add(queue)
+        try:
+            (answer,) = await self._enqueue_call(queue, [job], "each")
+        finally:
+            self._alone.discard(queue)
+        if isinstance(answer, Refusal):
+            raise refusals.error_of(job, answer)
+        return answer
+
+    async def _enqueue_together(self, queue: str, job: NewJob) -> Accepted:
         loop = asyncio.get_running_loop()
         accepted: asyncio.Future[Accepted] = loop.create_future()
         waiting = self._waiting[queue]
