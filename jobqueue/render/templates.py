@@ -123,14 +123,15 @@ class Templates:
         try:
             template = self._environment.get_template(f"{name}/template.html")
             complete = self._schemas[name].complete(data)
-            return _join_bounded(template, {**complete, "data": complete, "page": _page(options)})
+            return _join_bounded(template, {**complete, "data": complete, "page": page_facts(options)})
         except Exception as error:
             line = _line(error, self._folder / name / "template.html")
             place = f"template {name}" + (f", line {line}" if line else "")
             raise Unrecoverable(TEMPLATE_ERROR, f"{place}: {_reason(error)}") from error
 
 
-def _page(options: RenderOptions) -> dict[str, Any]:
+def page_facts(options: RenderOptions) -> dict[str, Any]:
+    """The paper, as templates see it."""
     width, height = options.content
     given = options.model_fields_set
     return {
