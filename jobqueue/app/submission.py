@@ -2,30 +2,30 @@
 
 import asyncio
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
 import msgspec
 
 from jobqueue.app.bulk import BulkErrors, check_count
 from jobqueue.app.catalog import Catalog
+from jobqueue.app.checking import PRIORITIES, check_job
 from jobqueue.app.contents import Contents
 from jobqueue.app.grouping import group_of
-from jobqueue.app.requests import JobRequest, wrong_time
+from jobqueue.app.requests import JobRequest
 from jobqueue.app.spreading import Spreader
 from jobqueue.broker.broker import Broker
-from jobqueue.errors import FieldError, InvalidRequest, PayloadTooLarge, SettingsError
+from jobqueue.errors import InvalidRequest, PayloadTooLarge
 from jobqueue.ids import (
     ULID_LENGTH,
     created_at_ms,
     new_job_id,
     partition_of,
     queue_of,
-    split_job_id,
 )
 from jobqueue.metrics import JOBS_ENQUEUED, queue_label
 from jobqueue.model import Job, Submitted
-from jobqueue.registry import JobType, check_name
+from jobqueue.registry import JobType
 from jobqueue.retry import DEFAULT_RETRY
 from jobqueue.settings import LimitSettings
 from jobqueue.state import State
@@ -35,25 +35,11 @@ from jobqueue.submission import (
     Durability,
     JobOptions,
     NewJob,
-    Priority,
-    UniqueMode,
 )
 from jobqueue.timing import milliseconds
 
 if TYPE_CHECKING:
     from prometheus_client import Counter
-
-PRIORITIES: dict[str | int, Priority] = {
-    **{priority.label: priority for priority in Priority},
-    **{priority.value: priority for priority in Priority},
-}
-"""What a priority may be called."""
-
-NEED_TTL = (UniqueMode.THROTTLE, UniqueMode.DEBOUNCE)
-
-MAX_METADATA = 16 * 1024
-"""Bytes of a job's metadata: it travels with every read of the job."""
-
 
 KEPT_FOR_OTHERS = 3600.0
 """Seconds for which a job is kept at least that a job of another queue waits for: who waits hears
@@ -143,16 +129,35 @@ class Submitter:
 
     async def prepare(self, request: JobRequest, payload_path: str) -> NewJob:
         """A checked job; raises as `submit` does."""
-        return self._checked(request, await self._catalog.find(request.type), payload_path)
+        job_type = await self._catalog.find(request.type)
+        prepared = await self._prepared(request, job_type)
+        return self._checked(request, job_type, payload_path, prepared)
 
-    def _checked(self, request: JobRequest, job_type: JobType, payload_path: str) -> NewJob:
+    async def _prepared(self, request: JobRequest, job_type: JobType) -> bytes | InvalidRequest:
+        """The payload as the job is to keep it, or what is wrong with it."""
         payload = bytes(request.payload)
+        if job_type.prepare is None or len(payload) > self._limits.payload:
+            return payload
+        try:
+            return await job_type.prepare(payload)
+        except InvalidRequest as error:
+            return error
+
+    def _checked(
+        self,
+        request: JobRequest,
+        job_type: JobType,
+        payload_path: str,
+        prepared: bytes | InvalidRequest,
+    ) -> NewJob:
+        wrong = prepared if isinstance(prepared, InvalidRequest) else None
+        payload = bytes(request.payload) if isinstance(prepared, InvalidRequest) else prepared
         if len(payload) > self._limits.payload:
             raise PayloadTooLarge(
                 f"the payload has {len(payload)} bytes, at most {self._limits.payload} are "
                 "accepted (limits.payload): store large data elsewhere and send where it is"
             )
-        _check(request, job_type, payload, payload_path)
+        check_job(request, job_type, payload, payload_path, wrong)
         return NewJob(
             id=new_job_id(request.queue or job_type.queue),
             type=job_type.name,
@@ -175,7 +180,8 @@ class Submitter:
                 await asyncio.sleep(0)
             try:
                 job_type = types.get(request.type) or await self._catalog.find(request.type)
-                jobs.append(self._checked(request, job_type, "/payload"))
+                prepared = await self._prepared(request, job_type)
+                jobs.append(self._checked(request, job_type, "/payload", prepared))
                 types[request.type] = job_type
             except InvalidRequest as error:
                 wrong.add(index, error)
@@ -230,52 +236,6 @@ def kept_for_others(job: NewJob) -> NewJob:
         return job
     options = msgspec.structs.replace(job.options, retention=KEPT_FOR_OTHERS)
     return msgspec.structs.replace(job, options=options)
-
-
-def _check(request: JobRequest, job_type: JobType, payload: bytes, payload_path: str) -> None:
-    """Raises InvalidRequest with all that is wrong, of the kind that the type's parser chose."""
-    errors = list(_wrong_options(request))
-    try:
-        job_type.parse(payload)
-    except InvalidRequest as error:
-        found = error.errors or (FieldError("", str(error)),)
-        errors += [FieldError(payload_path + at.path, at.message) for at in found]
-        raise type(error)(str(error), tuple(errors)) from None
-    if errors:
-        raise InvalidRequest("the job has wrong fields", tuple(errors))
-
-
-def _wrong_options(request: JobRequest) -> Iterator[FieldError]:
-    if request.queue is not None:
-        try:
-            check_name("queue", request.queue)
-        except SettingsError as error:
-            yield FieldError("/queue", str(error))
-    if request.priority not in PRIORITIES:
-        names = ", ".join(f"{priority.label} ({priority})" for priority in Priority)
-        yield FieldError("/priority", f"must be one of {names}")
-    if request.delay is not None and request.run_at is not None:
-        yield FieldError("/run_at", "give either delay or run_at, not both")
-    if request.run_at is not None and (problem := wrong_time(request.run_at)):
-        yield FieldError("/run_at", problem)
-    if request.metadata and len(msgspec.json.encode(request.metadata)) > MAX_METADATA:
-        yield FieldError("/metadata", f"must not be longer than {MAX_METADATA} bytes as JSON")
-    if request.unique or request.depends_on:
-        yield from _wrong_relations(request)
-
-
-def _wrong_relations(request: JobRequest) -> Iterator[FieldError]:
-    """What is wrong with how a job stands to others."""
-    unique = request.unique
-    if unique and unique.ttl is None and unique.mode in NEED_TTL:
-        yield FieldError("/unique/ttl", f"is needed in mode {unique.mode}: seconds")
-    policies: dict[str, str] = {}
-    for index, parent in enumerate(request.parents()):
-        if split_job_id(parent.id) is None:
-            yield FieldError(f"/depends_on/{index}", f"{parent.id!r} is no job id")
-        elif policies.setdefault(parent.id, parent.on_failure) != parent.on_failure:
-            problem = "names the same job again, with another on_failure: name it once"
-            yield FieldError(f"/depends_on/{index}", problem)
 
 
 def _as_job(job: NewJob, accepted: Accepted) -> Job:

@@ -2,9 +2,9 @@
 
 from datetime import datetime
 
+from jobqueue.app.checking import PRIORITIES
 from jobqueue.app.names import check_queue
 from jobqueue.app.requests import wrong_time
-from jobqueue.app.submission import PRIORITIES
 from jobqueue.broker.broker import Broker
 from jobqueue.conflicts import AlreadyStarted, NotMovable, StillBlocked
 from jobqueue.errors import FieldError, InvalidRequest, JobNotFound

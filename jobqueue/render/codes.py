@@ -1,7 +1,7 @@
 """QR codes and barcodes as SVG that stands in the line, sharp at every size."""
 
 import io
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from itertools import accumulate
 from typing import Any
 
@@ -17,25 +17,49 @@ MAX_BARCODE = 80
 QUIET = 10
 """Modules of white beside a linear code, which scanners need (ISO/IEC 15417)."""
 
-_PATTERNS = (
-    "212222 222122 222221 121223 121322 131222 122213 122312 132212 221213 221312 231212 112232 "
-    "122132 122231 113222 123122 123221 223211 221132 221231 213212 223112 312131 311222 321122 "
-    "321221 312212 322112 322211 212123 212321 232121 111323 131123 131321 112313 132113 132311 "
-    "211313 231113 231311 112133 112331 132131 113123 113321 133121 313121 211331 231131 213113 "
-    "213311 213131 311123 311321 331121 312113 312311 332111 314111 221411 431111 111224 111422 "
-    "121124 121421 141122 141221 112214 112412 122114 122411 142112 142211 241211 221114 413111 "
-    "241112 134111 111242 121142 121241 114212 124112 124211 411212 421112 421211 212141 214121 "
-    "412121 111143 111341 131141 114113 114311 411113 411311 113141 114131 311141 411131 211412 "
-    "211214 211232 2331112"
-).split()
-"""Widths of the bars and spaces of each value of Code 128 (ISO/IEC 15417, table 1)."""
+_WIDTHS = (
+    "212222222122222221121223121322131222122213122312132212221213221312231212112232122132"
+    "122231113222123122123221223211221132221231213212223112312131311222321122321221312212"
+    "322112322211212123212321232121111323131123131321112313132113132311211313231113231311"
+    "112133112331132131113123113321133121313121211331231131213113213311213131311123311321"
+    "331121312113312311332111314111221411431111111224111422121124121421141122141221112214"
+    "112412122114122411142112142211241211221114413111241112134111111242121142121241114212"
+    "124112124211411212421112421211212141214121412121111143111341131141114113114311411113"
+    "411311113141114131311141411131211412211214211232"
+)
+"""Widths of the three bars and spaces of each value of Code 128 (ISO/IEC 15417, table 1)."""
+
+_PATTERNS = [*(_WIDTHS[at : at + 6] for at in range(0, len(_WIDTHS), 6)), "2331112"]
+"""The same, one by one, with the stop pattern last."""
 
 _START_B, _START_C, _STOP, _MODULUS = 104, 105, 106, 103
 
-_LEFT = "0001101 0011001 0010011 0111101 0100011 0110001 0101111 0111011 0110111 0001011".split()
+_LEFT = [
+    "0001101",
+    "0011001",
+    "0010011",
+    "0111101",
+    "0100011",
+    "0110001",
+    "0101111",
+    "0111011",
+    "0110111",
+    "0001011",
+]
 """Modules of each digit in the left half of EAN-13, odd parity (ISO/IEC 15420)."""
 
-_PARITY = "OOOOOO OOEOEE OOEEOE OOEEEO OEOOEE OEEOOE OEEEOO OEOEOE OEOEEO OEEOEO".split()
+_PARITY = [
+    "OOOOOO",
+    "OOEOEE",
+    "OOEEOE",
+    "OOEEEO",
+    "OEOOEE",
+    "OEEOOE",
+    "OEEEOO",
+    "OEOEOE",
+    "OEOEEO",
+    "OEEOEO",
+]
 """Parities of the left half, which say the first digit."""
 
 
@@ -64,7 +88,9 @@ def qr(value: Any, size: str = "30mm", *, error: str = "m") -> Markup:
     return Markup(svg.replace("<svg ", style, 1))  # noqa: S704 - drawn here, the text is not in it
 
 
-def barcode(value: Any, kind: str = "code128", *, height: str = "12mm", module: float = 0.33) -> Markup:
+def barcode(
+    value: Any, kind: str = "code128", *, height: str = "12mm", module: float = 0.33
+) -> Markup:
     """A barcode.
 
     Args:
@@ -137,11 +163,12 @@ def _runs(modules: str) -> Iterable[tuple[int, int]]:
 def _length(value: str) -> str:
     number = value.rstrip("abcdefghijklmnopqrstuvwxyz%")
     unit = value[len(number) :]
-    if unit not in {"mm", "cm", "in", "pt", "px", "em", "rem"} or not number.replace(
-        ".", "", 1
-    ).isdecimal():
+    if (
+        unit not in {"mm", "cm", "in", "pt", "px", "em", "rem"}
+        or not number.replace(".", "", 1).isdecimal()
+    ):
         raise ValueError(f"{value!r} is no length like 30mm")
     return value
 
 
-FILTERS = {"barcode": barcode, "qr": qr}
+FILTERS: dict[str, Callable[..., Any]] = {"barcode": barcode, "qr": qr}

@@ -27,7 +27,7 @@ def _in_locale(
     """A filter that takes `locale=`, and else the one that the template has set as `locale`."""
 
     @pass_context
-    def call(context: Context, value: Any, *args: P.args, **kwargs: P.kwargs) -> str:
+    def call(context: Context, value: Any, /, *args: P.args, **kwargs: P.kwargs) -> str:
         asked = kwargs.pop("locale", None) or context.get("locale")
         return function(value, asked if isinstance(asked, str) else None, *args, **kwargs)
 
@@ -44,7 +44,9 @@ def to_locale(name: str) -> Locale:
     try:
         return Locale.parse(name.replace("-", "_"))
     except (UnknownLocaleError, ValueError):
-        raise ValueError(f"locale {name!r} is not known: use one like en, de-AT or zh-Hant") from None
+        raise ValueError(
+            f"locale {name!r} is not known: use one like en, de-AT or zh-Hant"
+        ) from None
 
 
 @_in_locale
@@ -97,7 +99,9 @@ def percent(value: Any, locale: str | None, decimals: int = 0) -> str:
 @_in_locale
 def date(value: Any, locale: str | None, style: str = "long") -> str:
     """A date, given in ISO form; `style` is short, medium, long, full or a pattern of the CLDR."""
-    return dates.format_date(_moment(value).date(), _style(style), locale=to_locale(locale or ENGLISH))
+    return dates.format_date(
+        _moment(value).date(), _style(style), locale=to_locale(locale or ENGLISH)
+    )
 
 
 @_in_locale
@@ -143,7 +147,7 @@ def _zone(name: str) -> ZoneInfo:
         raise ValueError(f"time zone {name!r} is not known: use one like Europe/Berlin") from None
 
 
-FILTERS = {
+FILTERS: dict[str, Callable[..., Any]] = {
     "date": date,
     "datetime": datetime,
     "money": money,

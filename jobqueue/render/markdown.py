@@ -1,6 +1,7 @@
 """Markdown to HTML: CommonMark with tables, and nothing in it that could do harm."""
 
 import re
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from markdown_it import MarkdownIt
@@ -68,7 +69,7 @@ def markdown(text: Any) -> Markup:
     return Markup(Parsed(str(text)).html)  # noqa: S704 - HTML in the text was escaped
 
 
-def _name_headings(tokens: list[Token]) -> Any:
+def _name_headings(tokens: list[Token]) -> Iterator[tuple[str, str, str]]:
     used: set[str] = set()
     for at, token in enumerate(tokens):
         if token.type == "heading_open":
@@ -97,4 +98,4 @@ def _unused(slug: str, used: set[str]) -> str:
     return name
 
 
-FILTERS = {"markdown": markdown}
+FILTERS: dict[str, Callable[..., Any]] = {"markdown": markdown}

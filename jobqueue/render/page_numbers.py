@@ -1,8 +1,8 @@
 """Page numbers in the text, as a table of contents has them.
 
-Chromium has no `target-counter`. It does say in the PDF where each element begins that a link in the
-document leads to, so a document with page numbers is printed twice: first to learn them. That costs
-the time of a second printing, and nothing for documents without.
+Chromium has no `target-counter`. It does say in the PDF where each element begins that a link in
+the document leads to, so a document with page numbers is printed twice: first to learn them. That
+costs the time of a second printing, and nothing for documents without.
 """
 
 import io

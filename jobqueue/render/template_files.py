@@ -128,13 +128,13 @@ def _problems(files: Mapping[str, bytes]) -> Iterator[tuple[str, str]]:
             yield name, f"cannot be in {SHARED}: that is where the shipped parts are"
         elif suffix not in MEDIA_TYPES:
             yield name, f"must end in one of {', '.join(MEDIA_TYPES)}"
-        elif suffix in TEXTS and (why := _wrong_text(content)):
-            yield name, why
-        elif name in {SCHEMA, SAMPLE} and (why := _wrong_json(name, content)):
+        elif why := _wrong_text(suffix, content) or _wrong_json(name, content):
             yield name, why
 
 
-def _wrong_text(content: bytes) -> str | None:
+def _wrong_text(suffix: str, content: bytes) -> str | None:
+    if suffix not in TEXTS:
+        return None
     if len(content) > MAX_TEXT:
         return f"has {len(content)} bytes, a text may have {MAX_TEXT}"
     try:
@@ -145,6 +145,8 @@ def _wrong_text(content: bytes) -> str | None:
 
 
 def _wrong_json(name: str, content: bytes) -> str | None:
+    if name not in {SCHEMA, SAMPLE}:
+        return None
     try:
         value = json.loads(content)
     except (ValueError, RecursionError) as error:

@@ -23,7 +23,7 @@ def check_specification(value: Any) -> bytes:
         ValueError: it is none, is too large, or wants to load something.
     """
     if not isinstance(value, dict):
-        raise ValueError("a chart is drawn from a Vega-Lite specification, which is an object")
+        raise ValueError("a chart is drawn from a Vega-Lite specification: an object")  # noqa: TRY004 - one error for all that is none
     try:
         content = msgspec.json.encode(value)
     except (TypeError, ValueError, RecursionError) as error:

@@ -25,7 +25,7 @@ _PEACEFUL_EVENTS = frozenset(
 """Audit events of what filling a template does anyway; all others touch the world outside."""
 
 
-class OutOfTime(Exception):  # noqa: N818 - named for what happened
+class OutOfTime(Exception):
     """The template used up its processor time."""
 
 
@@ -69,6 +69,9 @@ def _raise_out_of_time(_number: int, _frame: FrameType | None) -> None:
 
 def _is_reading(arguments: tuple[object, ...], prefixes: tuple[str, ...]) -> bool:
     path, mode, _ = arguments
-    return mode in {"r", "rb"} and isinstance(path, str) and path.startswith(prefixes) and (
-        ".." not in path
+    return (
+        mode in {"r", "rb"}
+        and isinstance(path, str)
+        and path.startswith(prefixes)
+        and (".." not in path)
     )

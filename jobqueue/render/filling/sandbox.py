@@ -8,18 +8,14 @@ from typing import Any
 from jinja2 import FunctionLoader, StrictUndefined
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 from markupsafe import Markup
+from typing_extensions import override
 
 from jobqueue.render import codes, filters, localized, markdown
 from jobqueue.render.figures import invoice_figures, statement_figures
 from jobqueue.render.table_layout import table_layout
 from jobqueue.render.template_files import MEDIA_TYPES, SHARED
 
-FILTERS: dict[str, Callable[..., Any]] = {
-    **filters.FILTERS,
-    **codes.FILTERS,
-    **markdown.FILTERS,
-    **localized.FILTERS,
-}
+FILTERS = filters.FILTERS | codes.FILTERS | markdown.FILTERS | localized.FILTERS
 
 GLOBALS: dict[str, Callable[..., Any]] = {
     "invoice_figures": invoice_figures,
@@ -57,11 +53,12 @@ class Sandbox(ImmutableSandboxedEnvironment):
         self.globals["asset"] = partial(_asset, files)
         self.filters |= FILTERS
 
-    def call_binop(self, context: Any, operator: str, left: Any, right: Any) -> Any:  # type: ignore[override]  # Jinja leaves these untyped
+    @override
+    def call_binop(self, context: Any, operator: str, left: Any, right: Any) -> Any:
         """Compute `left ** right`, when it can be."""
-        if isinstance(left, int) and isinstance(right, int) and right > 0:
-            if left.bit_length() * right > MAX_BITS:
-                raise NumberTooLarge(f"{left} ** {right} is too large")
+        whole = isinstance(left, int) and isinstance(right, int)
+        if whole and left.bit_length() * max(right, 0) > MAX_BITS:
+            raise NumberTooLarge("a power of this size is too large")
         return super().call_binop(context, operator, left, right)
 
 

@@ -5,11 +5,11 @@ import datetime as dt
 import json
 import sys
 import zoneinfo
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from functools import cache
 from pathlib import Path
 from types import FrameType, TracebackType
-from typing import Any
+from typing import Any, cast
 
 import babel
 import msgspec
@@ -169,15 +169,12 @@ _WORK: dict[type, Callable[[Any], Answer]] = {
 def _bounded(template: Template, context: dict[str, Any]) -> str:
     parts: list[str] = []
     size = 0
-    made = template.root_render_func(template.new_context(context))
-    try:
-        for part in made:
-            size += len(part)
-            if size > MAX_OUTPUT:
-                made.throw(OutputTooLarge(f"makes more than {MAX_OUTPUT} characters of HTML"))
-            parts.append(part)
-    except Exception:
-        template.environment.handle_exception()
+    made = cast("Generator[str, None, None]", template.generate(context))
+    for part in made:
+        size += len(part)
+        if size > MAX_OUTPUT:  # thrown where the template is, so that its line is known
+            made.throw(OutputTooLarge(f"makes more than {MAX_OUTPUT} characters of HTML"))
+        parts.append(part)
     return "".join(parts)
 
 
