@@ -140,7 +140,7 @@ def _killed(status: bytes) -> Answer:
         return _stopped(
             f"took more than {CPU_SECONDS} s of processor time", code="template_too_slow"
         )
-    return _stopped("needs more memory than a template has", code="template_too_large")
+    return _stopped("needs more memory than a template has", code="template_out_of_memory")
 
 
 def _stopped(message: str, *, code: str) -> Answer:

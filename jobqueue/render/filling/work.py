@@ -13,7 +13,7 @@ from typing import Any, cast
 
 import babel
 import msgspec
-from jinja2 import Template, TemplateSyntaxError
+from jinja2 import Template, TemplateNotFound, TemplateSyntaxError
 from jinja2.exceptions import SecurityError
 from jsonschema import Draft202012Validator
 from markupsafe import Markup
@@ -43,23 +43,25 @@ DOCUMENTS = Path(__file__).parents[1] / "documents"
 MAX_CHARTS = 100
 """Charts of one document: each takes some 20 ms to draw."""
 
+
+class OutputTooLarge(OverflowError):
+    """More HTML than anybody prints."""
+
+
 _CODES: tuple[tuple[type[BaseException], str, str], ...] = (
     (OutOfTime, "template_too_slow", "took more processor time than a template has"),
-    (MemoryError, "template_too_large", "needs more memory than a template has"),
+    (MemoryError, "template_out_of_memory", "needs more memory than a template has"),
     (RecursionError, "template_too_deep", "calls or includes itself without end"),
+    (OutputTooLarge, "template_output_too_large", ""),
+    (NumberTooLarge, "template_number_too_large", ""),
+    (OverflowError, "template_range_too_large", ""),
     (SecurityError, "template_forbidden", ""),
-    (NumberTooLarge, "template_too_large", ""),
-    (OverflowError, "template_too_large", ""),
     (PermissionError, "template_forbidden", ""),
 )
 """Error codes, with a message where the exception has none for people."""
 
 _encode = msgspec.msgpack.Encoder().encode
 _decode = msgspec.msgpack.Decoder(Request).decode
-
-
-class OutputTooLarge(OverflowError):
-    """More HTML than anybody prints."""
 
 
 @cache
@@ -180,6 +182,8 @@ def _bounded(template: Template, context: dict[str, Any]) -> str:
 
 def _failure(error: BaseException, files: dict[str, bytes]) -> Failure:
     message = str(error)[:500]
+    if isinstance(error, TemplateNotFound):
+        message = f"there is no file {str(error)[:200]!r} in the template, nor in {SHARED}"
     code = "template_error"
     for kind, its_code, words in _CODES:
         if isinstance(error, kind):
