@@ -153,6 +153,8 @@ class RenderSettings(Group):
     executable_path: FilePath | None = None
     """None: `chromium-headless-shell`, `chromium` … of the PATH, else Playwright's own."""
     slots: int = Field(default_factory=lambda: len(os.sched_getaffinity(0)), ge=1, le=256)
+    templates: FilePath | None = None
+    """A folder of users' templates, read at start; None: only those shipped and those stored."""
 
 
 class RetentionSettings(Group):

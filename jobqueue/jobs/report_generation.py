@@ -9,11 +9,23 @@ import msgspec
 from jobqueue import metrics
 from jobqueue.context import JobContext
 from jobqueue.jobs.report_documents import document_key
-from jobqueue.jobs.report_request import HtmlSource, ReportParser, ReportRequest, TemplateSource
+from jobqueue.jobs.report_pinning import ReportPinning
+from jobqueue.jobs.report_request import (
+    HtmlSource,
+    MarkdownSource,
+    OwnTemplateSource,
+    ReportParser,
+    ReportRequest,
+    TemplateSource,
+)
+from jobqueue.jobs.report_sources import OwnSources
+from jobqueue.jobs.template_keys import LABEL_PATTERN
+from jobqueue.jobs.template_shelf import TemplateShelf
 from jobqueue.registry import JobType
 from jobqueue.render.filenames import filename_from_title
 from jobqueue.render.options import RenderOptions
-from jobqueue.render.pool import RenderPool
+from jobqueue.render.page_numbers import has_page_numbers, pages_of_targets, with_page_numbers
+from jobqueue.render.pool import RenderedPdf, RenderPool
 from jobqueue.render.templates import Templates
 from jobqueue.retry import DEFAULT_RETRY
 from jobqueue.storage.base import Storage, Upload
@@ -64,10 +76,18 @@ class ReportHandler:
         templates: fills templates.
         renderer: prints HTML.
         storage: takes the documents.
+        shelf: users' templates; None: there are none.
     """
 
-    def __init__(self, templates: Templates, renderer: RenderPool, storage: Storage) -> None:
+    def __init__(
+        self,
+        templates: Templates,
+        renderer: RenderPool,
+        storage: Storage,
+        shelf: TemplateShelf | None = None,
+    ) -> None:
         self._templates = templates
+        self._own = OwnSources(shelf)
         self._renderer = renderer
         self._storage = storage
 
@@ -81,7 +101,7 @@ class ReportHandler:
         html = await self._html(request)
         now = asyncio.get_running_loop().time()
         deadline = job.deadline - (job.deadline - now) * UPLOAD_SHARE
-        pdf = await self._renderer.pdf(html, request.options, deadline=deadline)
+        pdf = await self._print(html, request.options, deadline)
         job.progress(80, "uploading")
         filename = request.options.filename or filename_from_title(html) or DEFAULT_FILENAME
         upload = await self._store(document_key(job.id, job.token), pdf.data, filename)
@@ -96,12 +116,23 @@ class ReportHandler:
             warnings=pdf.warnings,
         )
 
+    async def _print(self, html: str, options: RenderOptions, deadline: float) -> RenderedPdf:
+        """Print a document; twice, where it has the numbers of its own pages in it."""
+        if has_page_numbers(html):
+            draft = await self._renderer.pdf(html, options, deadline=deadline)
+            html = with_page_numbers(html, pages_of_targets(draft.data))
+        return await self._renderer.pdf(html, options, deadline=deadline)
+
     async def _html(self, request: ReportRequest) -> str:
         match request.source:
             case HtmlSource(html):
                 return html
             case TemplateSource(name, data):
                 return await self._fill(name, data, request)
+            case OwnTemplateSource(label, data):
+                return await self._own.fill(label, data, request.options)
+            case MarkdownSource(text):
+                return await self._own.markdown(text, request.options)
 
     async def _fill(self, name: str, data: dict[str, Any], request: ReportRequest) -> str:
         started = time.perf_counter()
@@ -121,23 +152,33 @@ class ReportHandler:
         return upload
 
 
-def payload_schema(templates: Templates) -> dict[str, Any]:
+def payload_schema(templates: Templates, *, own: bool = False) -> dict[str, Any]:
     """The JSON Schema of a report's payload; a template's data has a schema of its own."""
     return {
         "type": "object",
         "properties": {
-            "template": {"type": "string", "enum": list(templates.names())},
+            "template": {"type": "string", "pattern": LABEL_PATTERN}
+            if own
+            else {"type": "string", "enum": list(templates.names())},
             "data": {"type": "object", "description": "what the template is filled with"},
             "html": {"type": "string", "minLength": 1, "description": "a complete document"},
+            "markdown": {"type": "string", "minLength": 1, "description": "a text in Markdown"},
             "options": RenderOptions.model_json_schema(),
         },
-        "oneOf": [{"required": ["template", "data"]}, {"required": ["html"]}],
+        "oneOf": [
+            {"required": ["template"]} if own else {"required": ["template", "data"]},
+            {"required": ["html"]},
+            {"required": ["markdown"]},
+        ],
         "additionalProperties": False,
     }
 
 
 def report_generation(
-    templates: Templates, renderer: RenderPool | None, storage: Storage | None
+    templates: Templates,
+    renderer: RenderPool | None,
+    storage: Storage | None,
+    shelf: TemplateShelf | None = None,
 ) -> JobType:
     """The job type; without a renderer and a storage it can be submitted but not run here."""
     return JobType(
@@ -145,8 +186,11 @@ def report_generation(
         queue=QUEUE,
         timeout=TIMEOUT,
         retry=DEFAULT_RETRY,
-        parse=ReportParser(templates),
-        handler=ReportHandler(templates, renderer, storage) if renderer and storage else None,
+        parse=ReportParser(templates, own=shelf is not None),
+        handler=ReportHandler(templates, renderer, storage, shelf)
+        if renderer and storage
+        else None,
         renders=True,
-        payload_schema=payload_schema(templates),
+        payload_schema=payload_schema(templates, own=shelf is not None),
+        prepare=ReportPinning(shelf) if shelf else None,
     )

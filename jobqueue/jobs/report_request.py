@@ -6,6 +6,7 @@ import msgspec
 from pydantic import ValidationError
 
 from jobqueue.errors import FieldError, InvalidRequest, UnknownTemplate
+from jobqueue.jobs.template_keys import split_label
 from jobqueue.render.options import RenderOptions
 from jobqueue.render.templates import Templates
 from jobqueue.schema_errors import pointer
@@ -18,13 +19,26 @@ class TemplateSource(msgspec.Struct, frozen=True):
     data: dict[str, Any]
 
 
+class OwnTemplateSource(msgspec.Struct, frozen=True):
+    """A user's template, as `letter@3` where the version is pinned, and what it is filled with."""
+
+    label: str
+    data: dict[str, Any]
+
+
+class MarkdownSource(msgspec.Struct, frozen=True):
+    """A text in Markdown, which becomes a document in the shipped layout."""
+
+    text: str
+
+
 class HtmlSource(msgspec.Struct, frozen=True):
     """A complete document."""
 
     html: str
 
 
-Source = TemplateSource | HtmlSource
+Source = TemplateSource | OwnTemplateSource | MarkdownSource | HtmlSource
 
 
 class ReportRequest(msgspec.Struct, frozen=True):
@@ -43,12 +57,14 @@ class ReportParser:
     """Checks payloads, a template's data included.
 
     Args:
-        templates: the templates there are.
+        templates: the shipped templates.
+        own: whether users' templates can be had; the data of those is checked elsewhere.
     """
 
-    def __init__(self, templates: Templates) -> None:
+    def __init__(self, templates: Templates, *, own: bool = False) -> None:
         self._templates = templates
-        self._readers = {"template": self._template, "html": _html}
+        self._own = own
+        self._readers = {"template": self._template, "html": _html, "markdown": _markdown}
         """How each kind of source is read; a request has exactly one of these fields."""
 
     def __call__(self, payload: bytes) -> ReportRequest:
@@ -77,7 +93,7 @@ class ReportParser:
         """What the document is made from, or what is wrong with it."""
         given = [name for name in self._readers if fields.get(name) is not None]
         if len(given) != 1:
-            return None, [FieldError("", f"exactly one of {' and '.join(self._readers)} is needed")]
+            return None, [FieldError("", f"exactly one of {', '.join(self._readers)} is needed")]
         source, errors = self._readers[given[0]](fields)
         if fields.get("data") is not None and given != ["template"]:
             errors.append(FieldError("/data", f"belongs to a template, not to {given[0]}"))
@@ -87,6 +103,8 @@ class ReportParser:
         name, data = fields["template"], fields.get("data")
         if not isinstance(name, str):
             return None, [FieldError("/template", "must be the name of a template")]
+        if self._own and name not in self._templates.names() and split_label(name):
+            return _own_template(name, data)
         if "data" not in fields and name in self._templates.names():
             return None, [FieldError("/data", "is required")]
         try:
@@ -96,6 +114,19 @@ class ReportParser:
         except InvalidRequest as error:
             return None, list(error.errors)
         return TemplateSource(name, data or {}), []
+
+
+def _own_template(label: str, data: Any) -> tuple[Source | None, list[FieldError]]:
+    if data is not None and not isinstance(data, dict):
+        return None, [FieldError("/data", "must be an object")]
+    return OwnTemplateSource(label, data or {}), []
+
+
+def _markdown(fields: dict[str, Any]) -> tuple[Source | None, list[FieldError]]:
+    text = fields["markdown"]
+    if not isinstance(text, str) or not text.strip():
+        return None, [FieldError("/markdown", "must be a text that is not empty")]
+    return MarkdownSource(text), []
 
 
 def _html(fields: dict[str, Any]) -> tuple[Source | None, list[FieldError]]:

@@ -17,6 +17,7 @@ from jobqueue.render.options import RenderOptions
 from jobqueue.render.paper import INCH_MM
 from jobqueue.render.schema import DataSchema
 from jobqueue.render.table_layout import table_layout
+from jobqueue.render.template_files import TemplateFiles, read_folder
 
 SHIPPED = Path(__file__).parent / "documents"
 """The templates that come with the program."""
@@ -67,6 +68,11 @@ class Templates:
     def names(self) -> tuple[str, ...]:
         """The templates there are."""
         return self._names
+
+    def files(self, name: str) -> TemplateFiles:
+        """A template as its files."""
+        self._schema(name)
+        return TemplateFiles(name, 0, read_folder(self._folder / name))
 
     def schema(self, name: str) -> dict[str, Any]:
         """The JSON Schema of a template's data."""
@@ -123,14 +129,17 @@ class Templates:
         try:
             template = self._environment.get_template(f"{name}/template.html")
             complete = self._schemas[name].complete(data)
-            return _join_bounded(template, {**complete, "data": complete, "page": _page(options)})
+            return _join_bounded(
+                template, {**complete, "data": complete, "page": page_facts(options)}
+            )
         except Exception as error:
             line = _line(error, self._folder / name / "template.html")
             place = f"template {name}" + (f", line {line}" if line else "")
             raise Unrecoverable(TEMPLATE_ERROR, f"{place}: {_reason(error)}") from error
 
 
-def _page(options: RenderOptions) -> dict[str, Any]:
+def page_facts(options: RenderOptions) -> dict[str, Any]:
+    """The paper, as templates see it."""
     width, height = options.content
     given = options.model_fields_set
     return {
