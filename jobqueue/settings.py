@@ -153,6 +153,8 @@ class RenderSettings(Group):
     executable_path: FilePath | None = None
     """None: `chromium-headless-shell`, `chromium` … of the PATH, else Playwright's own."""
     slots: int = Field(default_factory=lambda: len(os.sched_getaffinity(0)), ge=1, le=256)
+    source_date_epoch: int | None = Field(None, ge=0, le=253_402_300_799)
+    """Unix time that reproducible documents say they were made at, where they name none."""
 
 
 class RetentionSettings(Group):

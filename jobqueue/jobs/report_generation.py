@@ -2,6 +2,7 @@
 
 import asyncio
 import time
+from collections.abc import AsyncIterator
 from typing import Any
 
 import msgspec
@@ -9,9 +10,17 @@ import msgspec
 from jobqueue import metrics
 from jobqueue.context import JobContext
 from jobqueue.jobs.report_documents import document_key
-from jobqueue.jobs.report_request import HtmlSource, ReportParser, ReportRequest, TemplateSource
+from jobqueue.jobs.report_finishing import ReportFinishing
+from jobqueue.jobs.report_parts import PartsSource, parts_schema
+from jobqueue.jobs.report_request import (
+    HtmlSource,
+    ReportParser,
+    ReportRequest,
+    Source,
+    TemplateSource,
+)
 from jobqueue.registry import JobType
-from jobqueue.render.filenames import filename_from_title
+from jobqueue.render.filenames import filename_from_title, safe_filename
 from jobqueue.render.options import RenderOptions
 from jobqueue.render.pool import RenderPool
 from jobqueue.render.templates import Templates
@@ -78,60 +87,92 @@ class ReportHandler:
             Unrecoverable: the template, the data or the options cannot give a document.
         """
         job.progress(5, "rendering")
-        html = await self._html(request)
         now = asyncio.get_running_loop().time()
         deadline = job.deadline - (job.deadline - now) * UPLOAD_SHARE
+        if isinstance(request.source, PartsSource) or request.options.finishes:
+            return await self._make_finished(job, request, deadline)
+        html = await self._html(request.source, request.options, request.size)
         pdf = await self._renderer.pdf(html, request.options, deadline=deadline)
         job.progress(80, "uploading")
-        filename = request.options.filename or filename_from_title(html) or DEFAULT_FILENAME
-        upload = await self._store(document_key(job.id, job.token), pdf.data, filename)
-        return ReportResult(
-            document=f"{DOCUMENT_PATH}/{job.id}",
-            key=upload.key,
-            filename=filename,
-            content_type=CONTENT_TYPE,
-            bytes=upload.size,
-            sha256=upload.sha256,
-            pages=pdf.pages,
-            warnings=pdf.warnings,
-        )
+        filename = _filename(request, html)
+        upload = await self._store(job, chunks_of(pdf.data), filename)
+        return _result(job, upload, filename, pdf.pages, pdf.warnings)
 
-    async def _html(self, request: ReportRequest) -> str:
-        match request.source:
+    async def _make_finished(
+        self, job: JobContext, request: ReportRequest, deadline: float
+    ) -> ReportResult:
+        async def fill(source: Source, options: RenderOptions) -> str:
+            return await self._html(source, options, request.size)
+
+        finishing = ReportFinishing(self._renderer, self._storage, fill)
+        async with finishing.document(request, deadline=deadline) as document:
+            job.progress(80, "uploading")
+            filename = _filename(request, document.first_html)
+            upload = await self._store(job, document.chunks(), filename)
+        return _result(job, upload, filename, document.pages, document.warnings)
+
+    async def _html(self, source: Source, options: RenderOptions, size: int) -> str:
+        match source:
             case HtmlSource(html):
                 return html
             case TemplateSource(name, data):
-                return await self._fill(name, data, request)
+                return await self._fill(name, data, options, size)
 
-    async def _fill(self, name: str, data: dict[str, Any], request: ReportRequest) -> str:
+    async def _fill(
+        self, name: str, data: dict[str, Any], options: RenderOptions, size: int
+    ) -> str:
         started = time.perf_counter()
-        html = await self._templates.render(
-            name, data, request.options, small=request.size <= SMALL
-        )
+        html = await self._templates.render(name, data, options, small=size <= SMALL)
         metrics.RENDER.labels("static", "template").observe(time.perf_counter() - started)
         return html
 
-    async def _store(self, key: str, document: bytes, filename: str) -> Upload:
+    async def _store(self, job: JobContext, chunks: AsyncIterator[bytes], filename: str) -> Upload:
         started = time.perf_counter()
-        upload = await self._storage.put(
-            key, chunks_of(document), content_type=CONTENT_TYPE, filename=filename
-        )
+        key = document_key(job.id, job.token)
+        upload = await self._storage.put(key, chunks, content_type=CONTENT_TYPE, filename=filename)
         metrics.UPLOAD.observe(time.perf_counter() - started)
         metrics.UPLOAD_BYTES.inc(upload.size)
         return upload
 
 
+def _filename(request: ReportRequest, html: str) -> str:
+    metadata = request.options.metadata
+    titled = safe_filename(metadata.title) if metadata and metadata.title else None
+    return request.options.filename or titled or filename_from_title(html) or DEFAULT_FILENAME
+
+
+def _result(
+    job: JobContext, upload: Upload, filename: str, pages: int, warnings: tuple[str, ...]
+) -> ReportResult:
+    return ReportResult(
+        document=f"{DOCUMENT_PATH}/{job.id}",
+        key=upload.key,
+        filename=filename,
+        content_type=CONTENT_TYPE,
+        bytes=upload.size,
+        sha256=upload.sha256,
+        pages=pages,
+        warnings=warnings,
+    )
+
+
 def payload_schema(templates: Templates) -> dict[str, Any]:
     """The JSON Schema of a report's payload; a template's data has a schema of its own."""
+    options = RenderOptions.model_json_schema()
+    kinds = {
+        "template": {"type": "string", "enum": list(templates.names())},
+        "data": {"type": "object", "description": "what the template is filled with"},
+        "html": {"type": "string", "minLength": 1, "description": "a complete document"},
+    }
     return {
+        "$defs": options.pop("$defs", {}),
         "type": "object",
-        "properties": {
-            "template": {"type": "string", "enum": list(templates.names())},
-            "data": {"type": "object", "description": "what the template is filled with"},
-            "html": {"type": "string", "minLength": 1, "description": "a complete document"},
-            "options": RenderOptions.model_json_schema(),
-        },
-        "oneOf": [{"required": ["template", "data"]}, {"required": ["html"]}],
+        "properties": {**kinds, "parts": parts_schema(kinds), "options": options},
+        "oneOf": [
+            {"required": ["template", "data"]},
+            {"required": ["html"]},
+            {"required": ["parts"]},
+        ],
         "additionalProperties": False,
     }
 

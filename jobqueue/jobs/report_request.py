@@ -6,6 +6,7 @@ import msgspec
 from pydantic import ValidationError
 
 from jobqueue.errors import FieldError, InvalidRequest, UnknownTemplate
+from jobqueue.jobs.report_parts import PartsReader, PartsSource, Reader
 from jobqueue.render.options import RenderOptions
 from jobqueue.render.templates import Templates
 from jobqueue.schema_errors import pointer
@@ -34,7 +35,7 @@ class ReportRequest(msgspec.Struct, frozen=True):
         size: bytes of the payload.
     """
 
-    source: Source
+    source: Source | PartsSource
     options: RenderOptions
     size: int
 
@@ -48,7 +49,11 @@ class ReportParser:
 
     def __init__(self, templates: Templates) -> None:
         self._templates = templates
-        self._readers = {"template": self._template, "html": _html}
+        readers: dict[str, Reader] = {"template": self._template, "html": _html}
+        self._readers: dict[str, Reader] = {
+            **readers,
+            "parts": PartsReader(readers, _parse_options),
+        }
         """How each kind of source is read; a request has exactly one of these fields."""
 
     def __call__(self, payload: bytes) -> ReportRequest:
@@ -73,7 +78,9 @@ class ReportParser:
             raise InvalidRequest("the report request has wrong fields", tuple(errors))
         return ReportRequest(source, options, len(payload))
 
-    def _source(self, fields: dict[str, Any]) -> tuple[Source | None, list[FieldError]]:
+    def _source(
+        self, fields: dict[str, Any]
+    ) -> tuple[Source | PartsSource | None, list[FieldError]]:
         """What the document is made from, or what is wrong with it."""
         given = [name for name in self._readers if fields.get(name) is not None]
         if len(given) != 1:

@@ -17,15 +17,17 @@ MAX_XML = 10 * 1024 * 1024
 
 Profile = Literal["minimum", "basic_wl", "basic", "en16931", "extended", "xrechnung"]
 
-_PROFILES: Mapping[str, Profile] = MappingProxyType({
-    "urn:factur-x.eu:1p0:minimum": "minimum",
-    "urn:factur-x.eu:1p0:basicwl": "basic_wl",
-    "urn:cen.eu:en16931:2017#compliant#urn:factur-x.eu:1p0:basic": "basic",
-    "urn:factur-x.eu:1p0:basic": "basic",
-    "urn:cen.eu:en16931:2017": "en16931",
-    "urn:cen.eu:en16931:2017#conformant#urn:factur-x.eu:1p0:extended": "extended",
-    "urn:factur-x.eu:1p0:extended": "extended",
-})
+_PROFILES: Mapping[str, Profile] = MappingProxyType(
+    {
+        "urn:factur-x.eu:1p0:minimum": "minimum",
+        "urn:factur-x.eu:1p0:basicwl": "basic_wl",
+        "urn:cen.eu:en16931:2017#compliant#urn:factur-x.eu:1p0:basic": "basic",
+        "urn:factur-x.eu:1p0:basic": "basic",
+        "urn:cen.eu:en16931:2017": "en16931",
+        "urn:cen.eu:en16931:2017#conformant#urn:factur-x.eu:1p0:extended": "extended",
+        "urn:factur-x.eu:1p0:extended": "extended",
+    }
+)
 """By the guideline that an invoice names."""
 
 _XRECHNUNG = "urn:cen.eu:en16931:2017#compliant#urn:xeinkauf.de:kosit:xrechnung_"
@@ -85,7 +87,7 @@ class _Reader:
         parser.EndElementHandler = self._end
         parser.CharacterDataHandler = self._text
         parser.StartDoctypeDeclHandler = _refuse_doctype
-        parser.Parse(xml.encode(), True)  # noqa: FBT003 - the last piece, in expat's own order
+        parser.Parse(xml.encode(), True)
 
     def _start(self, name: str, _attributes: dict[str, str]) -> None:
         if not self._path and name != f"{NAMESPACE} CrossIndustryInvoice":

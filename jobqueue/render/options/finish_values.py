@@ -24,6 +24,9 @@ MAX_TEXT = 2000
 MAX_MARK = 500
 """Characters of a text that is put over or under pages."""
 
+MAX_NAME = 200
+"""Characters of an attachment's name: file systems take 255 bytes."""
+
 MAX_CUSTOM = 50
 """Metadata of the user's own: the file's dictionary is kept small."""
 
@@ -36,7 +39,10 @@ KEY_PREFIXES = ("files/", "reports/")
 _LANGUAGE = re.compile(r"[A-Za-z]{2,3}(-[A-Za-z0-9]{1,8}){0,4}")
 _CUSTOM = r"^[A-Za-z_][A-Za-z0-9_.-]{0,63}$"
 _RESERVED = frozenset(
-    "title author subject keywords creator producer creationdate moddate trapped".split()
+    {
+        *("title", "author", "subject", "keywords", "creator", "producer"),
+        *("creationdate", "moddate", "trapped"),
+    }
 )
 _CONTENT_TYPE = r"^[a-z0-9][a-z0-9!#$&^_.+-]{0,62}/[a-z0-9][a-z0-9!#$&^_.+-]{0,62}$"
 _COLOR = r"^#[0-9a-fA-F]{6}$"
@@ -96,11 +102,22 @@ def _characters(value: object) -> object:
 
 
 def _file_name(value: object) -> object:
-    if not isinstance(value, str) or not 0 < len(value) <= 200 or re.search(r"[/\\]", value):
-        raise ValueError("must be a file name of at most 200 characters, without folders")
+    if not isinstance(value, str) or not 0 < len(value) <= MAX_NAME or re.search(r"[/\\]", value):
+        raise ValueError(f"must be a file name of at most {MAX_NAME} characters, without folders")
     return _characters(value)
 
 
+Position = Literal[
+    "center",
+    "top",
+    "bottom",
+    "left",
+    "right",
+    "top-left",
+    "top-right",
+    "bottom-left",
+    "bottom-right",
+]
 Base64 = Annotated[
     bytes,
     BeforeValidator(_decode),
@@ -217,13 +234,7 @@ class Mark(Value):
     opacity: float | None = Field(None, gt=0, le=1)
     rotation: float | None = Field(None, ge=-360, le=360)
     """Degrees, clockwise."""
-    position: (
-        Literal[
-            *("center", "top", "bottom", "left", "right"),
-            *("top-left", "top-right", "bottom-left", "bottom-right"),
-        ]
-        | None
-    ) = None
+    position: Position | None = None
     pages: Ranges | None = None
     """Pages that get it, e.g. `1, 3-`; all when not given."""
 

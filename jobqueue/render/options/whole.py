@@ -21,7 +21,7 @@ def _no_scripts(value: object) -> object:
     return value
 
 
-class RenderOptions(PaperOptions, FinishOptions):
+class RenderOptions(FinishOptions, PaperOptions):
     """What a document is to look like, and the name of its file.
 
     Lengths are given as numbers (inches) or texts with a unit (`px`, `in`, `cm`,
