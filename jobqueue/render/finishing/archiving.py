@@ -15,8 +15,9 @@ from jobqueue.render.finishing.refusals import PDF_A_IMPOSSIBLE, CannotFinish
 MOST_FINDINGS = 5
 """Findings that are told: they tend to repeat for every object."""
 
-_ACCEPTED = frozenset({"pikepdf:font-type3"})
-"""Not checked by pikepdf, and allowed: Chromium prints emoji and CJK as Type 3 fonts."""
+_ACCEPTED = frozenset({"pikepdf:font-type3", "pikepdf:schema-OutlineItem"})
+"""Not checked by pikepdf, and allowed: Chromium prints emoji and CJK as Type 3 fonts, and its
+bookmarks name the elements (/SE) that they were made from."""
 
 _UNKNOWN_PROPERTY = ":6.6.2.3.1-1"
 """End of the rule that a property of XMP be known or described. pikepdf does not read
@@ -68,9 +69,10 @@ def _told(findings: list[Any]) -> str:
 
 def _drop_needless_keys(pdf: Pdf) -> None:
     """Remove what Chromium writes into dictionaries where it means nothing."""
-    preferences = pdf.Root.get(Name.ViewerPreferences)
-    if isinstance(preferences, Dictionary) and Name.Type in preferences:
-        del preferences[Name.Type]
+    for name in (Name.ViewerPreferences, Name.MarkInfo):
+        entry = pdf.Root.get(name)
+        if isinstance(entry, Dictionary) and Name.Type in entry:
+            del entry[Name.Type]
     for owner, key in _needless(pdf):
         del owner[key]
 

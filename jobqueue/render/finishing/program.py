@@ -15,12 +15,12 @@ from pikepdf import settings
 from jobqueue.render.finishing import archiving
 from jobqueue.render.finishing.attaching import attach
 from jobqueue.render.finishing.describing import describe
+from jobqueue.render.finishing.identifiers import renumber_all
 from jobqueue.render.finishing.layering import add_layer
 from jobqueue.render.finishing.merging import merged
 from jobqueue.render.finishing.opening import damaged
 from jobqueue.render.finishing.plan import Finished, Outcome, Plan, Refused
 from jobqueue.render.finishing.refusals import DOCUMENT_TOO_LARGE, PDF_TOO_LARGE, CannotFinish
-from jobqueue.render.finishing.steadying import steady
 from jobqueue.render.finishing.writing import write
 
 SMALLEST: Final = 9
@@ -58,7 +58,7 @@ def _finish(plan: Plan) -> Finished:
         warnings = archiving.prepare(pdf, plan.standard) if plan.standard else []
         describe(pdf, plan)
         if plan.reproducible:
-            steady(pdf)
+            renumber_all(pdf)
         write(pdf, plan)
         pages = len(pdf.pages)
     if plan.standard:

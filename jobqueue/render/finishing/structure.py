@@ -9,6 +9,8 @@ from collections.abc import Iterable
 
 from pikepdf import Array, Dictionary, Name, NumberTree, Object, Page, Pdf
 
+from jobqueue.render.finishing.identifiers import renumber, write_names
+
 
 class StructureMerge:
     """Takes over the structure of one piece after another.
@@ -21,6 +23,7 @@ class StructureMerge:
         self._whole = whole
         self._elements = Array()
         self._parents: dict[int, Object] = {}
+        self._names: dict[str, Object] = {}
         self._roles = Dictionary()
         self._complete = True
 
@@ -38,6 +41,7 @@ class StructureMerge:
             return
         shift = max(self._parents, default=-1) + 1
         copy = self._whole.copy_foreign(source.make_indirect(root))
+        self._names |= renumber(copy, len(self._names))
         for key, parent in NumberTree(copy.ParentTree).items():
             self._parents[int(key) + shift] = parent
         for page in copies:
@@ -65,6 +69,7 @@ class StructureMerge:
             tree[key] = parent
         root.ParentTree = tree.obj
         root.ParentTreeNextKey = max(self._parents, default=-1) + 1
+        write_names(self._whole, root, self._names)
         if len(self._roles):
             root.RoleMap = self._roles
         self._whole.Root.StructTreeRoot = root
