@@ -124,7 +124,7 @@ class _Making:
     async def _piece(self, part: Part, name: str, whole: RenderOptions) -> Piece:
         if isinstance(part.source, PdfSource):
             pages = None if part.options is None else part.options.page_ranges
-            return Piece(str(await self._load(part.source.file, name)), name, pages)
+            return Piece(str(await self._load(part.source.file, name)), name, pages, foreign=True)
         structure = {"tagged": whole.tagged, "outline": whole.outline}
         options = (part.options or whole).model_copy(update=structure)
         html = await self._fill(part.source, options)

@@ -13,10 +13,11 @@ def add_layer(pdf: Pdf, layer: Layer) -> None:
     Raises:
         CannotFinish: the layer cannot be read.
     """
-    with opened(layer.path, layer.name) as source:
+    with opened(layer.path, layer.name, foreign=False) as source:
         form = pdf.copy_foreign(source.pages[0].as_form_xobject())
-        for number in sorted(set(pages_in(layer.pages, len(pdf.pages)))):
-            _place(pdf.pages[number], form, under=layer.under)
+        pages = list(pdf.pages)  # each look-up by number would go through them all
+        for number in sorted(set(pages_in(layer.pages, len(pages)))):
+            _place(pages[number], form, under=layer.under)
 
 
 def _place(page: Page, form: Object, *, under: bool) -> None:

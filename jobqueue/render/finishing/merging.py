@@ -25,13 +25,13 @@ def merged(pieces: list[Piece]) -> Iterator[Pdf]:
         CannotFinish: one of them cannot be read, or has not the pages it should give.
     """
     if len(pieces) == 1 and pieces[0].pages is None:
-        with opened(pieces[0].path, pieces[0].name) as whole:
+        with opened(pieces[0].path, pieces[0].name, foreign=pieces[0].foreign) as whole:
             yield whole
         return
     with Pdf.new() as whole:
         structure = StructureMerge(whole)
         for piece in pieces:
-            with opened(piece.path, piece.name) as source:
+            with opened(piece.path, piece.name, foreign=piece.foreign) as source:
                 try:
                     _append(whole, source, piece, structure)
                 except (pikepdf.PdfError, RuntimeError, TypeError, AttributeError) as error:
@@ -50,7 +50,7 @@ def _append(whole: Pdf, source: Pdf, piece: Piece, structure: StructureMerge) ->
     first = len(whole.pages)
     check_pages(first + len(numbers), "the document")
     whole.add_pages_from(source, numbers)
-    structure.add(source, whole.pages[first:])
+    structure.add(source, list(whole.pages)[first:])
     copy_attachments(whole, source)
     if first == 0:
         _take_over(whole, source)

@@ -5,8 +5,8 @@ from contextlib import contextmanager
 
 import pikepdf
 from pikepdf import Pdf
-from pikepdf.sanitize import remove_javascript
 
+from jobqueue.render.finishing.disarming import disarm
 from jobqueue.render.finishing.refusals import (
     PDF_DAMAGED,
     PDF_ENCRYPTED,
@@ -14,13 +14,13 @@ from jobqueue.render.finishing.refusals import (
     CannotFinish,
 )
 
-MAX_PAGES = 20_000
-"""Pages of a document: opening and writing them takes about 10 s."""
+MAX_PAGES = 10_000
+"""Pages of a document: merging takes a time that grows with their square, 10 s for these."""
 
 
 @contextmanager
-def opened(path: str, name: str) -> Iterator[Pdf]:
-    """The PDF at `path`, without scripts.
+def opened(path: str, name: str, *, foreign: bool = True) -> Iterator[Pdf]:
+    """The PDF at `path`; one that is foreign without what could run or send something.
 
     Raises:
         CannotFinish: it is encrypted or no PDF that can be read, or has too many pages.
@@ -38,7 +38,8 @@ def opened(path: str, name: str) -> Iterator[Pdf]:
             check_pages(len(pdf.pages), name)
             if not len(pdf.pages):
                 raise CannotFinish(PDF_DAMAGED, f"{name} has no pages")
-            remove_javascript(pdf)
+            if foreign:
+                disarm(pdf)
         except (pikepdf.PdfError, RuntimeError) as error:
             raise damaged(name, error, path) from None
         yield pdf

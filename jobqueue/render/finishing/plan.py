@@ -11,11 +11,13 @@ class Piece(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     Attributes:
         name: what its error messages call it.
         pages: those that are taken, such as `1-3, 5`; all when None.
+        foreign: whether it comes from a user rather than from Chromium.
     """
 
     path: str
     name: str
     pages: str | None = None
+    foreign: bool = False
 
 
 class Layer(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
