@@ -155,6 +155,8 @@ class RenderSettings(Group):
     slots: int = Field(default_factory=lambda: len(os.sched_getaffinity(0)), ge=1, le=256)
     templates: FilePath | None = None
     """A folder of users' templates, read at start; None: only those shipped and those stored."""
+    source_date_epoch: int | None = Field(None, ge=0, le=253_402_300_799)
+    """Unix time that reproducible documents say they were made at, where they name none."""
 
 
 class RetentionSettings(Group):

@@ -2,30 +2,25 @@
 
 import asyncio
 import time
-from typing import Any
+from collections.abc import AsyncIterator
 
 import msgspec
 
 from jobqueue import metrics
 from jobqueue.context import JobContext
 from jobqueue.jobs.report_documents import document_key
+from jobqueue.jobs.report_finishing import ReportFinishing
+from jobqueue.jobs.report_html import ReportHtml
+from jobqueue.jobs.report_parts import PartsSource
 from jobqueue.jobs.report_pinning import ReportPinning
-from jobqueue.jobs.report_request import (
-    HtmlSource,
-    MarkdownSource,
-    OwnTemplateSource,
-    ReportParser,
-    ReportRequest,
-    TemplateSource,
-)
-from jobqueue.jobs.report_sources import OwnSources
-from jobqueue.jobs.template_keys import LABEL_PATTERN
+from jobqueue.jobs.report_printing import print_html
+from jobqueue.jobs.report_request import ReportParser, ReportRequest, Source
+from jobqueue.jobs.report_schema import payload_schema
 from jobqueue.jobs.template_shelf import TemplateShelf
 from jobqueue.registry import JobType
-from jobqueue.render.filenames import filename_from_title
+from jobqueue.render.filenames import filename_from_title, safe_filename
 from jobqueue.render.options import RenderOptions
-from jobqueue.render.page_numbers import has_page_numbers, pages_of_targets, with_page_numbers
-from jobqueue.render.pool import RenderedPdf, RenderPool
+from jobqueue.render.pool import RenderPool
 from jobqueue.render.templates import Templates
 from jobqueue.retry import DEFAULT_RETRY
 from jobqueue.storage.base import Storage, Upload
@@ -73,21 +68,13 @@ class ReportHandler:
     """Renders and stores reports.
 
     Args:
-        templates: fills templates.
+        html: gives the HTML of what a report is made of.
         renderer: prints HTML.
         storage: takes the documents.
-        shelf: users' templates; None: there are none.
     """
 
-    def __init__(
-        self,
-        templates: Templates,
-        renderer: RenderPool,
-        storage: Storage,
-        shelf: TemplateShelf | None = None,
-    ) -> None:
-        self._templates = templates
-        self._own = OwnSources(shelf)
+    def __init__(self, html: ReportHtml, renderer: RenderPool, storage: Storage) -> None:
+        self._html = html
         self._renderer = renderer
         self._storage = storage
 
@@ -98,80 +85,58 @@ class ReportHandler:
             Unrecoverable: the template, the data or the options cannot give a document.
         """
         job.progress(5, "rendering")
-        html = await self._html(request)
         now = asyncio.get_running_loop().time()
         deadline = job.deadline - (job.deadline - now) * UPLOAD_SHARE
-        pdf = await self._print(html, request.options, deadline)
+        if isinstance(request.source, PartsSource) or request.options.finishes:
+            return await self._make_finished(job, request, deadline)
+        html = await self._html.of(request.source, request.options, request.size)
+        pdf = await print_html(self._renderer, html, request.options, deadline=deadline)
         job.progress(80, "uploading")
-        filename = request.options.filename or filename_from_title(html) or DEFAULT_FILENAME
-        upload = await self._store(document_key(job.id, job.token), pdf.data, filename)
-        return ReportResult(
-            document=f"{DOCUMENT_PATH}/{job.id}",
-            key=upload.key,
-            filename=filename,
-            content_type=CONTENT_TYPE,
-            bytes=upload.size,
-            sha256=upload.sha256,
-            pages=pdf.pages,
-            warnings=pdf.warnings,
-        )
+        filename = _filename(request, html)
+        upload = await self._store(job, chunks_of(pdf.data), filename)
+        return _result(job, upload, filename, pdf.pages, pdf.warnings)
 
-    async def _print(self, html: str, options: RenderOptions, deadline: float) -> RenderedPdf:
-        """Print a document; twice, where it has the numbers of its own pages in it."""
-        if has_page_numbers(html):
-            draft = await self._renderer.pdf(html, options, deadline=deadline)
-            html = with_page_numbers(html, pages_of_targets(draft.data))
-        return await self._renderer.pdf(html, options, deadline=deadline)
+    async def _make_finished(
+        self, job: JobContext, request: ReportRequest, deadline: float
+    ) -> ReportResult:
+        async def fill(source: Source, options: RenderOptions) -> str:
+            return await self._html.of(source, options, request.size)
 
-    async def _html(self, request: ReportRequest) -> str:
-        match request.source:
-            case HtmlSource(html):
-                return html
-            case TemplateSource(name, data):
-                return await self._fill(name, data, request)
-            case OwnTemplateSource(label, data):
-                return await self._own.fill(label, data, request.options)
-            case MarkdownSource(text):
-                return await self._own.markdown(text, request.options)
+        finishing = ReportFinishing(self._renderer, self._storage, fill)
+        async with finishing.document(request, deadline=deadline) as document:
+            job.progress(80, "uploading")
+            filename = _filename(request, document.first_html)
+            upload = await self._store(job, document.chunks(), filename)
+        return _result(job, upload, filename, document.pages, document.warnings)
 
-    async def _fill(self, name: str, data: dict[str, Any], request: ReportRequest) -> str:
+    async def _store(self, job: JobContext, chunks: AsyncIterator[bytes], filename: str) -> Upload:
         started = time.perf_counter()
-        html = await self._templates.render(
-            name, data, request.options, small=request.size <= SMALL
-        )
-        metrics.RENDER.labels("static", "template").observe(time.perf_counter() - started)
-        return html
-
-    async def _store(self, key: str, document: bytes, filename: str) -> Upload:
-        started = time.perf_counter()
-        upload = await self._storage.put(
-            key, chunks_of(document), content_type=CONTENT_TYPE, filename=filename
-        )
+        key = document_key(job.id, job.token)
+        upload = await self._storage.put(key, chunks, content_type=CONTENT_TYPE, filename=filename)
         metrics.UPLOAD.observe(time.perf_counter() - started)
         metrics.UPLOAD_BYTES.inc(upload.size)
         return upload
 
 
-def payload_schema(templates: Templates, *, own: bool = False) -> dict[str, Any]:
-    """The JSON Schema of a report's payload; a template's data has a schema of its own."""
-    return {
-        "type": "object",
-        "properties": {
-            "template": {"type": "string", "pattern": LABEL_PATTERN}
-            if own
-            else {"type": "string", "enum": list(templates.names())},
-            "data": {"type": "object", "description": "what the template is filled with"},
-            "html": {"type": "string", "minLength": 1, "description": "a complete document"},
-            "markdown": {"type": "string", "minLength": 1, "description": "a text in Markdown"},
-            "options": RenderOptions.model_json_schema(),
-        },
-        "oneOf": [
-            {"required": ["template"]} if own else {"required": ["template", "data"]},
-            {"required": ["html"]},
-            {"required": ["markdown"]},
-        ],
-        "additionalProperties": False,
-    }
+def _filename(request: ReportRequest, html: str) -> str:
+    metadata = request.options.metadata
+    titled = safe_filename(metadata.title) if metadata and metadata.title else None
+    return request.options.filename or titled or filename_from_title(html) or DEFAULT_FILENAME
+
+
+def _result(
+    job: JobContext, upload: Upload, filename: str, pages: int, warnings: tuple[str, ...]
+) -> ReportResult:
+    return ReportResult(
+        document=f"{DOCUMENT_PATH}/{job.id}",
+        key=upload.key,
+        filename=filename,
+        content_type=CONTENT_TYPE,
+        bytes=upload.size,
+        sha256=upload.sha256,
+        pages=pages,
+        warnings=warnings,
+    )
 
 
 def report_generation(
@@ -187,7 +152,7 @@ def report_generation(
         timeout=TIMEOUT,
         retry=DEFAULT_RETRY,
         parse=ReportParser(templates, own=shelf is not None),
-        handler=ReportHandler(templates, renderer, storage, shelf)
+        handler=ReportHandler(ReportHtml(templates, shelf), renderer, storage)
         if renderer and storage
         else None,
         renders=True,

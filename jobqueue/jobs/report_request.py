@@ -6,6 +6,7 @@ import msgspec
 from pydantic import ValidationError
 
 from jobqueue.errors import FieldError, InvalidRequest, UnknownTemplate
+from jobqueue.jobs.report_parts import PartsReader, PartsSource, Reader
 from jobqueue.jobs.template_keys import split_label
 from jobqueue.render.options import RenderOptions
 from jobqueue.render.templates import Templates
@@ -48,7 +49,7 @@ class ReportRequest(msgspec.Struct, frozen=True):
         size: bytes of the payload.
     """
 
-    source: Source
+    source: Source | PartsSource
     options: RenderOptions
     size: int
 
@@ -64,7 +65,15 @@ class ReportParser:
     def __init__(self, templates: Templates, *, own: bool = False) -> None:
         self._templates = templates
         self._own = own
-        self._readers = {"template": self._template, "html": _html, "markdown": _markdown}
+        readers: dict[str, Reader] = {
+            "template": self._template,
+            "html": _html,
+            "markdown": _markdown,
+        }
+        self._readers: dict[str, Reader] = {
+            **readers,
+            "parts": PartsReader(readers, _parse_options),
+        }
         """How each kind of source is read; a request has exactly one of these fields."""
 
     def __call__(self, payload: bytes) -> ReportRequest:
@@ -89,7 +98,9 @@ class ReportParser:
             raise InvalidRequest("the report request has wrong fields", tuple(errors))
         return ReportRequest(source, options, len(payload))
 
-    def _source(self, fields: dict[str, Any]) -> tuple[Source | None, list[FieldError]]:
+    def _source(
+        self, fields: dict[str, Any]
+    ) -> tuple[Source | PartsSource | None, list[FieldError]]:
         """What the document is made from, or what is wrong with it."""
         given = [name for name in self._readers if fields.get(name) is not None]
         if len(given) != 1:

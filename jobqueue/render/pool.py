@@ -16,6 +16,7 @@ from jobqueue.errors import SettingsError
 from jobqueue.render.browser import Browser
 from jobqueue.render.chromium import HOW_TO_INSTALL, DeadProxy, find_chromium
 from jobqueue.render.failures import RenderTimeout
+from jobqueue.render.finishing.finisher import Finisher
 from jobqueue.render.folder import sweep
 from jobqueue.render.lane import MAX_PAGE_RENDERS, Lane
 from jobqueue.render.memory import INTERVAL, MAX_RENDERER
@@ -49,6 +50,7 @@ class RenderPool:
     Attributes:
         version: of Chromium; None before the start.
         sandboxed: whether Chromium runs in its sandbox.
+        finisher: does what is asked for after printing.
     """
 
     def __init__(
@@ -62,6 +64,7 @@ class RenderPool:
     ) -> None:
         self.version: str | None = None
         self.sandboxed = False
+        self.finisher = Finisher(settings, limits)
         self._settings = settings
         self._limits = limits
         self._max_memory = max_memory

@@ -32,8 +32,10 @@ def print_parameters(options: RenderOptions) -> dict[str, Any]:
         "scale": options.scale,
         "preferCSSPageSize": options.prefer_css_page_size,
         "printBackground": options.print_background,
-        "generateTaggedPDF": False,
+        "generateTaggedPDF": options.is_tagged,
     }
+    if options.outline:
+        parameters["generateDocumentOutline"] = True
     if options.page_ranges is not None:
         parameters["pageRanges"] = options.page_ranges
     if options.header_html is not None or options.footer_html is not None:

@@ -10,8 +10,9 @@ from jsonschema import Draft202012Validator
 
 from jobqueue.errors import InvalidRequest, SettingsError, UnknownTemplate
 from jobqueue.jobs.builtin import add_builtin_types
-from jobqueue.jobs.report_generation import payload_schema, report_generation
+from jobqueue.jobs.report_generation import report_generation
 from jobqueue.jobs.report_request import HtmlSource, ReportParser, TemplateSource
+from jobqueue.jobs.report_schema import payload_schema
 from jobqueue.registry import Registry
 from jobqueue.render.templates import Templates
 
@@ -49,7 +50,7 @@ def test_template_and_html_requests_are_accepted() -> None:
         ({"template": "invoice"}, "/data", "is required"),
         ({"template": "invoice", "data": []}, "/data", "must be object"),
         ({"template": 5, "data": {}}, "/template", "name of a template"),
-        ({"html": "x", "colour": 1}, "/colour", "there are template, html, data, options"),
+        ({"html": "x", "colour": 1}, "/colour", "there are template, html, parts, data, options"),
         ({"html": "x", "options": []}, "/options", "must be an object"),
         ({"html": "x", "options": {"scale": 9}}, "/options/scale", "less than or equal to 2"),
         ({"html": "x", "options": {"javascript": True}}, "/options/javascript", "not available"),

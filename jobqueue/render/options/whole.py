@@ -11,6 +11,7 @@ from pydantic import (
 from pydantic_core import InitErrorDetails, PydanticCustomError
 
 from jobqueue.render.options.fields import Filename
+from jobqueue.render.options.finish import FinishOptions
 from jobqueue.render.options.paper import PaperOptions
 
 
@@ -20,7 +21,7 @@ def _no_scripts(value: object) -> object:
     return value
 
 
-class RenderOptions(PaperOptions):
+class RenderOptions(FinishOptions, PaperOptions):
     """What a document is to look like, and the name of its file.
 
     Lengths are given as numbers (inches) or texts with a unit (`px`, `in`, `cm`,
@@ -50,23 +51,25 @@ class RenderOptions(PaperOptions):
         try:
             options = handler(given)
         except ValidationError as error:
-            details = [_detail(str(e["loc"][0]), _message(e)) for e in error.errors()]
+            details = [_detail(e["loc"], _message(e)) for e in error.errors()]
         else:
             problems += options.wrong_together()
         if options is None or problems:
-            details += [_detail(name, message) for name, message in problems]
+            details += [_detail((name,), message) for name, message in problems]
             raise ValidationError.from_exception_data(cls.__name__, details)
         return options
 
 
 def _message(error: Any) -> str:
     """One pydantic error in the words of an API's user."""
+    if error["type"] == "extra_forbidden" and len(error["loc"]) > 1:
+        return "is not known here"
     if error["type"] == "extra_forbidden":
         return f"is not an option; there are {', '.join(RenderOptions.model_fields)}"
     text: str = error["msg"]
     return text.removeprefix("Value error, ").replace("Input should be", "must be")
 
 
-def _detail(name: str, message: str) -> InitErrorDetails:
+def _detail(path: tuple[int | str, ...], message: str) -> InitErrorDetails:
     error = PydanticCustomError("pdf_option", "{message}", {"message": message})
-    return InitErrorDetails(type=error, loc=(name,), input=None)
+    return InitErrorDetails(type=error, loc=path, input=None)
