@@ -2,6 +2,7 @@
 
 import asyncio
 import time
+from contextlib import closing
 from typing import Any
 
 import msgspec
@@ -14,10 +15,10 @@ from jobqueue.registry import JobType
 from jobqueue.render.filenames import filename_from_title
 from jobqueue.render.options import RenderOptions
 from jobqueue.render.pool import RenderPool
+from jobqueue.render.rendered import RenderedPdf
 from jobqueue.render.templates import Templates
 from jobqueue.retry import DEFAULT_RETRY
 from jobqueue.storage.base import Storage, Upload
-from jobqueue.storage.whole import chunks_of
 
 NAME = "report-generation"
 QUEUE = "reports"
@@ -84,7 +85,8 @@ class ReportHandler:
         pdf = await self._renderer.pdf(html, request.options, deadline=deadline)
         job.progress(80, "uploading")
         filename = request.options.filename or filename_from_title(html) or DEFAULT_FILENAME
-        upload = await self._store(document_key(job.id, job.token), pdf.data, filename)
+        with closing(pdf):
+            upload = await self._store(document_key(job.id, job.token), pdf, filename)
         return ReportResult(
             document=f"{DOCUMENT_PATH}/{job.id}",
             key=upload.key,
@@ -111,10 +113,10 @@ class ReportHandler:
         metrics.RENDER.labels("static", "template").observe(time.perf_counter() - started)
         return html
 
-    async def _store(self, key: str, document: bytes, filename: str) -> Upload:
+    async def _store(self, key: str, pdf: RenderedPdf, filename: str) -> Upload:
         started = time.perf_counter()
         upload = await self._storage.put(
-            key, chunks_of(document), content_type=CONTENT_TYPE, filename=filename
+            key, pdf.chunks(), content_type=CONTENT_TYPE, filename=filename
         )
         metrics.UPLOAD.observe(time.perf_counter() - started)
         metrics.UPLOAD_BYTES.inc(upload.size)

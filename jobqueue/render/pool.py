@@ -7,7 +7,6 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
-import msgspec
 import structlog
 from playwright import async_api
 
@@ -21,19 +20,11 @@ from jobqueue.render.lane import MAX_PAGE_RENDERS, Lane
 from jobqueue.render.memory import INTERVAL, MAX_RENDERER
 from jobqueue.render.options import RenderOptions
 from jobqueue.render.page import LANE, WarmPage
-from jobqueue.render.page_count import count_pages
+from jobqueue.render.rendered import RenderedPdf, check_html
 from jobqueue.render.supply import MAX_BROWSER_RENDERS, PageSupply
 from jobqueue.settings import LimitSettings, RenderSettings
 
 _log = structlog.get_logger(__name__)
-
-
-class RenderedPdf(msgspec.Struct, frozen=True):
-    """A document: its bytes, its number of pages, and what was left out of it."""
-
-    data: bytes
-    pages: int
-    warnings: tuple[str, ...]
 
 
 class RenderPool:
@@ -182,13 +173,14 @@ class RenderPool:
             RenderTimeout: it takes longer.
             Unrecoverable: it can never succeed.
             BrowserLost, PrintingFailed: another try may succeed.
+            OSError: there is no room for a large document in the folder of temporary files.
         """
+        check_html(html, self._limits)
         time_given = deadline - asyncio.get_running_loop().time()
         async with self._page(deadline) as page, _in_time(deadline, time_given):
             stream, warnings = await page.print(html, options)
         async with _in_time(deadline, time_given):
-            data = await stream.fetch(self._limits.document)
-        return RenderedPdf(data=data, pages=count_pages(data), warnings=warnings)
+            return await RenderedPdf.fetch(stream, self._limits, warnings)
 
     @asynccontextmanager
     async def _page(self, deadline: float) -> AsyncIterator[WarmPage]:

@@ -9,8 +9,8 @@ Source: DevTools protocol, https://chromedevtools.github.io/devtools-protocol/to
 
 import asyncio
 import base64
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import AsyncGenerator, Callable
+from contextlib import aclosing, suppress
 from typing import Any
 
 from playwright import async_api
@@ -108,7 +108,12 @@ class PdfStream:
         self._on_end()
 
     async def fetch(self, limit: int) -> bytes:
-        """The PDF, once.
+        """The PDF at once; otherwise like `chunks`."""
+        async with aclosing(self.chunks(limit)) as chunks:
+            return b"".join([chunk async for chunk in chunks])
+
+    async def chunks(self, limit: int) -> AsyncGenerator[bytes, None]:
+        """The PDF, once, in pieces of at most CHUNK bytes; to be closed by who breaks off.
 
         Args:
             limit: bytes that it may have.
@@ -117,8 +122,16 @@ class PdfStream:
             Unrecoverable: it has more; no more than that is fetched.
             BrowserLost: Chromium ended before.
         """
+        size = 0
         try:
-            return await self._read(limit)
+            while True:
+                chunk = base64.b64decode((await self._send("IO.read", size=CHUNK))["data"])
+                size += len(chunk)
+                if size > limit:
+                    raise document_too_large(limit)
+                yield chunk
+                if len(chunk) < SHORT:
+                    return
         finally:
             await self._close()
 
@@ -130,17 +143,6 @@ class PdfStream:
                     await self._send("IO.close")
         finally:
             self._on_end()
-
-    async def _read(self, limit: int) -> bytes:
-        chunks, size = [], 0
-        while True:
-            chunk = base64.b64decode((await self._send("IO.read", size=CHUNK))["data"])
-            chunks.append(chunk)
-            size += len(chunk)
-            if size > limit:
-                raise document_too_large(limit)
-            if len(chunk) < SHORT:
-                return b"".join(chunks)
 
     async def _send(self, method: str, **parameters: Any) -> dict[str, Any]:
         try:
