@@ -18,11 +18,16 @@ from playwright import async_api
 from jobqueue.render.failures import BrowserLost, document_too_large
 
 CHUNK = 1024 * 1024
-"""Bytes fetched at once: most documents come in one piece."""
+"""Bytes fetched at first: most documents come in one piece."""
 
-SHORT = CHUNK // 2
-"""A chunk of fewer bytes is the last. Chromium makes any chunk a few bytes shorter, lest it
-split a character, and says that it was the last one only when it is asked for another."""
+NEXT_CHUNK = CHUNK // 4
+"""Bytes fetched at once of a larger document: each piece is in memory several times on its way
+through the driver."""
+
+SHORT = 0.5
+"""A chunk of less than this share of what was asked for is the last. Chromium makes any chunk
+a few bytes shorter, lest it split a character, and says that it was the last one only when it is
+asked for another."""
 
 CLOSE_DEADLINE = 5.0
 """Seconds for Chromium to forget a document: 1 ms is usual."""
@@ -122,16 +127,17 @@ class PdfStream:
             Unrecoverable: it has more; no more than that is fetched.
             BrowserLost: Chromium ended before.
         """
-        size = 0
+        size, asked = 0, CHUNK
         try:
             while True:
-                chunk = base64.b64decode((await self._send("IO.read", size=CHUNK))["data"])
+                chunk = base64.b64decode((await self._send("IO.read", size=asked))["data"])
                 size += len(chunk)
                 if size > limit:
                     raise document_too_large(limit)
                 yield chunk
-                if len(chunk) < SHORT:
+                if len(chunk) < asked * SHORT:
                     return
+                asked = NEXT_CHUNK
         finally:
             await self._close()
 

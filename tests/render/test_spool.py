@@ -3,25 +3,15 @@
 import asyncio
 import os
 from collections.abc import AsyncIterator
-from pathlib import Path
 
 import pytest
 
 from jobqueue.render.failures import BrowserLost
 from jobqueue.render.spool import CHUNK, IN_MEMORY, Spool
 
+from .helpers import unnamed_files
+
 SIZES = [1, IN_MEMORY, IN_MEMORY + 1, 3 * IN_MEMORY + 7]
-
-
-def open_files() -> set[str]:
-    """The temporary documents that this process has open."""
-    names = set()
-    for entry in Path("/proc/self/fd").iterdir():
-        try:
-            names.add(str(entry.readlink()))
-        except OSError:  # the one of the listing itself
-            continue
-    return {name for name in names if "deleted" in name}
 
 
 async def cut(content: bytes, size: int) -> AsyncIterator[bytes]:
@@ -33,10 +23,10 @@ async def cut(content: bytes, size: int) -> AsyncIterator[bytes]:
 @pytest.mark.parametrize("size", SIZES)
 async def test_what_comes_in_goes_out(size: int) -> None:
     """A document is the same however it is kept, and however often it is read."""
-    before = open_files()
+    before = unnamed_files()
     content = os.urandom(size)
     spool = await Spool.of(cut(content, 300_001))
-    assert len(open_files() - before) == (size > IN_MEMORY)
+    assert len(unnamed_files() - before) == (size > IN_MEMORY)
     assert spool.size == size
     assert spool.read() == content
     for _ in range(2):
@@ -47,26 +37,26 @@ async def test_what_comes_in_goes_out(size: int) -> None:
         assert view[:] == content
     spool.close()
     spool.close()
-    assert open_files() == before
+    assert unnamed_files() == before
 
 
 async def test_a_stream_that_breaks_leaves_no_file() -> None:
     """What Chromium did not finish takes no room on the disk."""
-    before = open_files()
+    before = unnamed_files()
 
     async def broken() -> AsyncIterator[bytes]:
         yield bytes(IN_MEMORY + 1)
-        assert open_files() > before
+        assert unnamed_files() > before
         raise BrowserLost("gone")
 
     with pytest.raises(BrowserLost):
         await Spool.of(broken())
-    assert open_files() == before
+    assert unnamed_files() == before
 
 
 async def test_a_cancelled_document_leaves_no_file() -> None:
     """A job that is cancelled while its document is written takes no room either."""
-    before = open_files()
+    before = unnamed_files()
     begun = asyncio.Event()
 
     async def endless() -> AsyncIterator[bytes]:
@@ -79,12 +69,12 @@ async def test_a_cancelled_document_leaves_no_file() -> None:
     task.cancel()
     with pytest.raises(asyncio.CancelledError):
         await task
-    assert open_files() == before
+    assert unnamed_files() == before
 
 
 async def test_a_forgotten_document_leaves_no_file() -> None:
     """A document that nobody closes goes with its last user."""
-    before = open_files()
+    before = unnamed_files()
     spool = await Spool.of(cut(bytes(IN_MEMORY + 1), CHUNK))
     del spool
-    assert open_files() == before
+    assert unnamed_files() == before
