@@ -183,6 +183,10 @@ class LimitSettings(Group):
     """Largest payload or result that is kept in Redis; a larger one goes to the storage."""
     bulk: int = Field(10_000, gt=0)
     """Most jobs in one bulk submit."""
+    html: int = Field(64 * MIB, gt=0)
+    """Largest document to be rendered, as HTML, its images included."""
+    pages: int = Field(10_000, gt=0)
+    """Most pages of a rendered document."""
     document: int = Field(512 * MIB, gt=0)
     """Largest rendered document."""
 

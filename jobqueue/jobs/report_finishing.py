@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, closing
 from pathlib import Path
 
 import msgspec
@@ -19,6 +19,7 @@ from jobqueue.render.finishing.planning import invoice_file, make_plan
 from jobqueue.render.options import RenderOptions
 from jobqueue.render.options.finish_values import FileSource, Mark
 from jobqueue.render.pool import RenderPool
+from jobqueue.render.rendered import RenderedPdf
 from jobqueue.storage.base import Storage
 
 FILE_NOT_FOUND = "file_not_found"
@@ -135,7 +136,7 @@ class _Making:
     async def _print(self, html: str, options: RenderOptions) -> Path:
         pdf = await print_html(self._renderer, html, options, deadline=self._deadline)
         self._warnings += pdf.warnings
-        return await self._write(pdf.data)
+        return await self._save(pdf)
 
     async def _layers(self, options: RenderOptions) -> AsyncIterator[Layer]:
         """From the lowest to the highest: what is added under the content goes under all."""
@@ -164,7 +165,7 @@ class _Making:
         pdf = await self._renderer.pdf(html, mark_options(options), deadline=self._deadline)
         if pdf.warnings:
             raise Unrecoverable(MARK_FAILED, f"the image of {name} cannot be shown")
-        return Layer(str(await self._write(pdf.data)), name, under, mark.pages)
+        return Layer(str(await self._save(pdf)), name, under, mark.pages)
 
     async def _attachments(self, options: RenderOptions) -> AsyncIterator[AttachedFile]:
         if options.factur_x is not None:
@@ -190,6 +191,13 @@ class _Making:
     async def _write(self, content: bytes) -> Path:
         path = self._next_path()
         await asyncio.to_thread(path.write_bytes, content)
+        return path
+
+    async def _save(self, pdf: RenderedPdf) -> Path:
+        path = self._next_path()
+        with closing(pdf), path.open("wb") as file:
+            async for chunk in pdf.chunks():
+                await asyncio.to_thread(file.write, chunk)
         return path
 
     async def _download(self, key: str, name: str) -> Path:

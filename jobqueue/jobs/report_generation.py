@@ -3,6 +3,7 @@
 import asyncio
 import time
 from collections.abc import AsyncIterator
+from contextlib import closing
 
 import msgspec
 
@@ -24,7 +25,6 @@ from jobqueue.render.pool import RenderPool
 from jobqueue.render.templates import Templates
 from jobqueue.retry import DEFAULT_RETRY
 from jobqueue.storage.base import Storage, Upload
-from jobqueue.storage.whole import chunks_of
 
 NAME = "report-generation"
 QUEUE = "reports"
@@ -93,7 +93,8 @@ class ReportHandler:
         pdf = await print_html(self._renderer, html, request.options, deadline=deadline)
         job.progress(80, "uploading")
         filename = _filename(request, html)
-        upload = await self._store(job, chunks_of(pdf.data), filename)
+        with closing(pdf):
+            upload = await self._store(job, pdf.chunks(), filename)
         return _result(job, upload, filename, pdf.pages, pdf.warnings)
 
     async def _make_finished(

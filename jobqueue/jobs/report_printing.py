@@ -1,8 +1,11 @@
 """Printing a report's HTML, twice where it has the numbers of its own pages in it."""
 
+from contextlib import closing
+
 from jobqueue.render.options import RenderOptions
 from jobqueue.render.page_numbers import has_page_numbers, pages_of_targets, with_page_numbers
-from jobqueue.render.pool import RenderedPdf, RenderPool
+from jobqueue.render.pool import RenderPool
+from jobqueue.render.rendered import RenderedPdf
 
 
 async def print_html(
@@ -10,6 +13,6 @@ async def print_html(
 ) -> RenderedPdf:
     """The PDF of a document; raises what `RenderPool.pdf` does."""
     if has_page_numbers(html):
-        draft = await renderer.pdf(html, options, deadline=deadline)
-        html = with_page_numbers(html, pages_of_targets(draft.data))
+        with closing(await renderer.pdf(html, options, deadline=deadline)) as draft:
+            html = with_page_numbers(html, pages_of_targets(draft.data))
     return await renderer.pdf(html, options, deadline=deadline)

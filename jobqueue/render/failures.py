@@ -8,6 +8,8 @@ from jobqueue.render.options import RenderOptions
 RENDER_FAILED = "render_failed"
 INVALID_PAGE_RANGE = "invalid_page_range"
 DOCUMENT_TOO_LARGE = "document_too_large"
+HTML_TOO_LARGE = "html_too_large"
+TOO_MANY_PAGES = "too_many_pages"
 
 _MESSAGE_LENGTH = 300
 _LOST = re.compile(r"crashed|closed|broken pipe|connection (?:lost|reset)", re.IGNORECASE)
@@ -76,7 +78,26 @@ def blame_size(memory: int) -> Unrecoverable:
 def document_too_large(limit: int) -> Unrecoverable:
     """What to raise when a PDF has more than `limit` bytes."""
     return Unrecoverable(
-        DOCUMENT_TOO_LARGE, f"the document has more than the {limit} bytes that are allowed"
+        DOCUMENT_TOO_LARGE,
+        f"the document has more than the {limit} bytes that are allowed (limits.document)",
+    )
+
+
+def html_too_large(limit: int) -> Unrecoverable:
+    """What to raise when the HTML, images included, has more than `limit` bytes."""
+    return Unrecoverable(
+        HTML_TOO_LARGE,
+        f"the HTML has more than the {limit} bytes that are allowed (limits.html):"
+        " divide it, or make its images smaller",
+    )
+
+
+def too_many_pages(pages: int, limit: int) -> Unrecoverable:
+    """What to raise when a PDF has `pages` pages, more than `limit`."""
+    return Unrecoverable(
+        TOO_MANY_PAGES,
+        f"the document has {pages} pages, at most {limit} are allowed (limits.pages):"
+        " divide it, or choose some with page_ranges",
     )
 
 

@@ -10,7 +10,8 @@ import pytest
 
 from jobqueue.render.filters import money
 from jobqueue.render.options import RenderOptions
-from jobqueue.render.pool import RenderedPdf, RenderPool
+from jobqueue.render.pool import RenderPool
+from jobqueue.render.rendered import RenderedPdf
 from jobqueue.render.templates import Templates
 
 from .helpers import invoices, page_size_mm, page_texts, shared_file, soon, sum_of_lines
