@@ -13,6 +13,7 @@ from typing import Any, cast
 
 import babel
 import msgspec
+from babel import localedata
 from jinja2 import Template, TemplateNotFound, TemplateSyntaxError
 from jinja2.exceptions import SecurityError
 from jsonschema import Draft202012Validator
@@ -87,6 +88,7 @@ def warm_up() -> None:
         )
     )
     assert answer.html  # noqa: S101 - the libraries are there
+    localedata.locale_identifiers()
     dt.datetime.now(zoneinfo.ZoneInfo("Europe/Berlin")).strftime("%x")
     Parsed("# One\n\n| a |\n|---|\n| b |")
     list(Draft202012Validator({"type": "object"}, registry=Registry()).iter_errors({}))
