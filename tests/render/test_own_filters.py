@@ -1,16 +1,21 @@
 """What templates have for paper: locales, codes, Markdown, charts."""
 
+import asyncio
 import re
 from collections.abc import AsyncIterator
+from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 import pytest_asyncio
 
 from jobqueue.errors import Unrecoverable
+from jobqueue.render.charts.drawing import Drawing
 from jobqueue.render.charts.specification import MAX_SPECIFICATION
 from jobqueue.render.codes import barcode, qr
 from jobqueue.render.filling.filler import Filler
+from jobqueue.render.filling.messages import ChartCall
 from jobqueue.render.markdown import Parsed, markdown
 from jobqueue.render.options import RenderOptions
 from jobqueue.render.template_files import TemplateFiles
@@ -172,6 +177,30 @@ async def test_nobody_forges_a_chart(filler: Filler) -> None:
     """Data that looks like the mark of a chart stays data."""
     html = await fill(filler, "{{ x }}{{ chart(spec) }}", x="<!--chart 0 0-->", spec=BAR)
     assert html.startswith("&lt;!--chart 0 0--&gt;<svg")
+
+
+async def test_the_drawing_process_reaches_nothing(tmp_path: Path) -> None:
+    """A specification that got past our check loads neither from the network nor from the disk."""
+    hits: list[object] = []
+
+    def hit(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        hits.append(writer.get_extra_info("peername"))
+        writer.close()
+
+    secret = tmp_path / "secret.csv"
+    secret.write_text("a,b\nverysecret,4\n")
+    drawing = Drawing()
+    async with await asyncio.start_server(hit, "127.0.0.1", 0) as canary:
+        port = canary.sockets[0].getsockname()[1]
+        for url in (f"http://127.0.0.1:{port}/x.csv", secret.as_uri(), str(secret)):
+            spec = msgspec.json.encode({**BAR, "data": {"url": url, "format": {"type": "csv"}}})
+            try:
+                (svg,) = await drawing.draw("letter", [ChartCall(spec, "line 1")])
+            except Unrecoverable as error:
+                svg = str(error)
+            assert "verysecret" not in svg
+    await drawing.close()
+    assert hits == []
 
 
 @pytest.mark.parametrize(
