@@ -4,7 +4,10 @@ import asyncio
 import os
 import secrets
 import signal
+import subprocess
+import sys
 from collections.abc import AsyncIterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -19,6 +22,7 @@ from jobqueue.render.template_files import TemplateFiles
 
 from .helpers import descendants, until
 
+ROOT = Path(__file__).parents[2]
 DEFAULT = RenderOptions()
 HELLO = "<p>hello {{ name }}</p>"
 
@@ -233,3 +237,42 @@ async def test_a_hostile_schema_harms_nobody(filler: Filler, schema: bytes) -> N
     with pytest.raises(InvalidRequest) as caught:
         await filler.validate(letter("x", schema_json=schema), {"n": "a" * 40 + "!"}, at="/data")
     assert "cannot be checked" in caught.value.errors[0].message
+
+
+def confined_in_a_process(code: str) -> str:
+    """What a process prints that has confined itself and then runs `code`."""
+    source = f"import os, socket\nfrom jobqueue.render.filling import work\n{code}"
+    ran = subprocess.run(
+        [sys.executable, "-c", source], capture_output=True, text=True, check=False, cwd=ROOT
+    )
+    return ran.stdout + ran.stderr
+
+
+@pytest.mark.parametrize(
+    "escape",
+    [
+        "open('/etc/passwd').read()",
+        "open('/tmp/x', 'w')",
+        "os.open('/etc/passwd', os.O_RDONLY)",
+        "open(work.READABLE[0] / '..' / 'x.txt')",
+        "os.listdir('/')",
+        "os.system('id')",
+        "os.execv('/bin/true', ['true'])",
+        "socket.socket()",
+        "__import__('ctypes').CDLL(None)",
+    ],
+)
+def test_who_gets_out_of_the_sandbox_stands_before_a_wall(escape: str) -> None:
+    """Even Python code in a filling process reaches neither files nor network nor programs."""
+    printed = confined_in_a_process(f"work.confine(work.READABLE)\n{escape}\nprint('ESCAPED')")
+    assert "a template may not do this" in printed
+    assert "ESCAPED" not in printed
+
+
+def test_time_zones_need_none_of_the_machine() -> None:
+    """A machine without a table of time zones has that of the package tzdata."""
+    printed = confined_in_a_process(
+        "import zoneinfo\nzoneinfo.reset_tzpath(())\nwork.warm_up()\n"
+        "work.confine(work.READABLE)\nprint(zoneinfo.ZoneInfo('Asia/Tokyo'))"
+    )
+    assert printed.strip() == "Asia/Tokyo"
