@@ -21,7 +21,10 @@ REAPER_SILENCE = 10.0
 
 FONTS = {
     "Chinese, Japanese and Korean": ("ja", "fonts-noto-cjk"),
-    "Arabic, Hebrew and Indian scripts": ("ar", "fonts-noto-core"),
+    "Arabic": ("ar", "fonts-noto-core"),
+    "Hebrew": ("he", "fonts-noto-core"),
+    "Hindi": ("hi", "fonts-noto-core"),
+    "Thai": ("th", "fonts-noto-core"),
     "emoji": ("und-zsye", "fonts-noto-color-emoji"),
 }
 """Scripts, by a language (as fontconfig calls it) and Debian's package of fonts for it."""
@@ -146,7 +149,9 @@ async def check_fonts(_settings: Settings) -> list[Finding]:
     }
     if missing:
         what = f"none for {', '.join(missing)}: documents would show boxes"
-        return [warning("fonts", what, f"apt-get install {' '.join(missing.values())}")]
+        return [
+            warning("fonts", what, f"apt-get install {' '.join(dict.fromkeys(missing.values()))}")
+        ]
     return [Finding("fonts", ok=True, detail=f"{len(families)} families")]
 
 

@@ -77,11 +77,12 @@ def number(value: Any, locale: str | None, decimals: int | None = None) -> str:
     amount = to_decimal(value)
     if decimals is not None:
         amount = _rounded(amount, decimals)
-    pattern = "#,##0." + "0" * decimals if decimals else "#,##0.###"
+    where = to_locale(locale)
+    whole, _, _ = where.decimal_formats[None].pattern.partition(".")
     return numbers.format_decimal(
         amount,
-        format=pattern,
-        locale=to_locale(locale),
+        format=_with_decimals(whole, decimals or 0),
+        locale=where,
         decimal_quantization=decimals is not None,
     )
 
@@ -90,10 +91,9 @@ def number(value: Any, locale: str | None, decimals: int | None = None) -> str:
 def percent(value: Any, locale: str | None, decimals: int = 0) -> str:
     """A share as a percentage: 0.195 is `20 %`, or `19.5%` with one decimal."""
     share = _rounded(to_decimal(value), decimals + 2)
-    pattern = "#,##0" + ("." + "0" * decimals if decimals else "") + "%"
     where = to_locale(locale or ENGLISH)
-    own = where.percent_formats[None].pattern
-    return numbers.format_percent(share, format=own.replace("#,##0", pattern[:-1]), locale=where)
+    pattern = _with_decimals(where.percent_formats[None].pattern, decimals)
+    return numbers.format_percent(share, format=pattern, locale=where)
 
 
 @_in_locale
@@ -117,6 +117,12 @@ def datetime(value: Any, locale: str | None, style: str = "medium", *, tz: str =
     return dates.format_datetime(
         moment, _style(style), tzinfo=zone, locale=to_locale(locale or ENGLISH)
     )
+
+
+def _with_decimals(pattern: str, decimals: int) -> str:
+    """A number pattern of the CLDR without decimals, with so many of them."""
+    before, zero, after = pattern.rpartition("0")
+    return f"{before}{zero}.{'0' * decimals}{after}" if decimals else pattern
 
 
 def _rounded(value: Decimal, decimals: int) -> Decimal:

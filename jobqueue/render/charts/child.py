@@ -20,11 +20,16 @@ _WARM_UP = b'{"data":{"values":[{"a":1}]},"mark":"bar","encoding":{"x":{"field":
 def main() -> None:
     """Draw until the parent closes the pipe."""
     _draw(_WARM_UP)
+    _confine()
+    while (request := read_frame(sys.stdin.buffer)) is not None:
+        write_frame(sys.stdout.buffer, _draw(request))
+
+
+def _confine() -> None:
+    """Limit this process for good."""
     resource.setrlimit(resource.RLIMIT_DATA, (MEMORY, MEMORY))
     resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-    while (request := read_frame(sys.stdin.buffer)) is not None:
-        write_frame(sys.stdout.buffer, _draw(request))
 
 
 def _draw(specification: bytes) -> bytes:

@@ -49,9 +49,7 @@ def confine(readable: tuple[Path, ...]) -> None:
     prefixes = tuple(f"{folder}/" for folder in readable)
 
     def audit(event: str, arguments: tuple[object, ...]) -> None:
-        if event in _PEACEFUL_EVENTS:
-            return
-        if event == "open" and _is_reading(arguments, prefixes):
+        if event in _PEACEFUL_EVENTS or _is_reading(event, arguments, prefixes):
             return
         raise PermissionError(f"a template may not do this: {event}")
 
@@ -67,11 +65,13 @@ def _raise_out_of_time(_number: int, _frame: FrameType | None) -> None:
     raise OutOfTime
 
 
-def _is_reading(arguments: tuple[object, ...], prefixes: tuple[str, ...]) -> bool:
-    path, mode, _ = arguments
-    return (
-        mode in {"r", "rb"}
-        and isinstance(path, str)
-        and path.startswith(prefixes)
-        and (".." not in path)
-    )
+def _is_reading(event: str, arguments: tuple[object, ...], prefixes: tuple[str, ...]) -> bool:
+    """Whether it only looks at a file or folder below one of `prefixes`."""
+    if event == "open":
+        path, mode, _ = arguments
+    elif event == "os.listdir":
+        path, mode = arguments[0], "r"
+    else:
+        return False
+    inside = isinstance(path, str) and ".." not in path and f"{path}/".startswith(prefixes)
+    return mode in {"r", "rb"} and inside

@@ -7,12 +7,13 @@ import sys
 import zoneinfo
 from collections.abc import Callable, Generator, Iterator
 from functools import cache
+from importlib import import_module
 from pathlib import Path
 from types import FrameType, TracebackType
 from typing import Any, cast
 
-import babel
 import msgspec
+from babel import localedata
 from jinja2 import Template, TemplateNotFound, TemplateSyntaxError
 from jinja2.exceptions import SecurityError
 from jsonschema import Draft202012Validator
@@ -40,6 +41,12 @@ from jobqueue.schema_errors import schema_errors
 
 DOCUMENTS = Path(__file__).parents[1] / "documents"
 
+READABLE = (
+    *(Path(str(import_module(name).__file__)).parent for name in ("babel", "tzdata")),
+    *map(Path, zoneinfo.TZPATH),
+)
+"""Where the tables of locales and time zones are; a machine without its own zones has tzdata's."""
+
 MAX_CHARTS = 100
 """Charts of one document: each takes some 20 ms to draw."""
 
@@ -48,7 +55,7 @@ class OutputTooLarge(OverflowError):
     """More HTML than anybody prints."""
 
 
-_CODES: tuple[tuple[type[BaseException], str, str], ...] = (
+CODES: tuple[tuple[type[BaseException], str, str], ...] = (
     (OutOfTime, "template_too_slow", "took more processor time than a template has"),
     (MemoryError, "template_out_of_memory", "needs more memory than a template has"),
     (RecursionError, "template_too_deep", "calls or includes itself without end"),
@@ -87,6 +94,7 @@ def warm_up() -> None:
         )
     )
     assert answer.html  # noqa: S101 - the libraries are there
+    localedata.locale_identifiers()
     dt.datetime.now(zoneinfo.ZoneInfo("Europe/Berlin")).strftime("%x")
     Parsed("# One\n\n| a |\n|---|\n| b |")
     list(Draft202012Validator({"type": "object"}, registry=Registry()).iter_errors({}))
@@ -97,7 +105,7 @@ def warm_up() -> None:
 
 def confined(request: bytes) -> bytes:
     """The answer to a request, made within the limits."""
-    confine((Path(babel.__file__).parent, *map(Path, zoneinfo.TZPATH)))
+    confine(READABLE)
     sources: dict[str, bytes] = {}
     try:
         asked = _decode(request)
@@ -185,7 +193,7 @@ def _failure(error: BaseException, files: dict[str, bytes]) -> Failure:
     if isinstance(error, TemplateNotFound):
         message = f"there is no file {str(error)[:200]!r} in the template, nor in {SHARED}"
     code = "template_error"
-    for kind, its_code, words in _CODES:
+    for kind, its_code, words in CODES:
         if isinstance(error, kind):
             code, message = its_code, words or message
             break
