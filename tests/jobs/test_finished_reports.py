@@ -37,7 +37,7 @@ class Reports:
         self._attempt = attempt
         self._storage = storage
 
-    async def make(self, html: str = HTML, **options: Any) -> bytes:
+    async def make(self, html: str = HTML, /, **options: Any) -> bytes:
         """The document of `html` with these options; nothing is missing from it."""
         result = await self._attempt.run({"html": html, "options": options})
         assert result.warnings == ()
@@ -110,7 +110,7 @@ async def test_an_outline_implies_structure(reports: Reports) -> None:
 @pytest.mark.parametrize("standard", ["2b", "3b"])
 @pytest.mark.parametrize("structure", [{}, {"outline": True}], ids=["plain", "outline"])
 async def test_pdf_a_passes_a_validator(
-    reports: Reports, standard: str, structure: dict[str, bool]
+    reports: Reports, standard: str, structure: dict[str, Any]
 ) -> None:
     """Text in many scripts, emoji, links and transparency are archived as the standard says."""
     document = await reports.make(
@@ -208,7 +208,7 @@ async def test_marks_are_on_their_pages(reports: Reports) -> None:
     """A watermark is on every page under its content, a stamp over the pages it names."""
     document = await reports.make(
         watermark={"text": "ENTWURF"},
-        stamp={"text": "BEZAHLT", "pages": "2-", "rotation": 15, "position": "top-right"},
+        stamp={"text": "BEZAHLT", "pages": "2-", "font_size": 24, "position": "top-right"},
     )
     first, second = page_texts(document)
     assert "ENTWURF" in first
@@ -255,7 +255,12 @@ async def test_reproducible_documents_do_not_depend_on_what_was_printed_before(
     reports: Reports,
 ) -> None:
     """The same request gives the same bytes, whatever its page printed in between."""
-    options = {"reproducible": True, "outline": True, "pdf_a": "2b", "stamp": {"text": "x"}}
+    options: dict[str, Any] = {
+        "reproducible": True,
+        "outline": True,
+        "pdf_a": "2b",
+        "stamp": {"text": "x"},
+    }
     first = await reports.make(**options)
     await reports.make("<table><tr><th>other</table>" * 20, outline=True)
     assert await reports.make(**options) == first
