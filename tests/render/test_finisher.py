@@ -147,7 +147,7 @@ async def test_the_largest_document_is_kept_to(tmp_path: Path) -> None:
 
 async def test_the_deadline_ends_the_process(tmp_path: Path) -> None:
     """When the time is over nothing of the work goes on."""
-    many = blank(tmp_path / "many.pdf", 15_000)
+    many = blank(tmp_path / "many.pdf", 9_500)
     before = set(descendants(os.getpid()))
     running = asyncio.create_task(
         finisher().run(plan(tmp_path, many, standard="2b"), deadline=soon(0.5))

@@ -1,6 +1,8 @@
 """Pages of other PDFs over and under those of the document."""
 
-from pikepdf import Name, Object, Page, Pdf, Rectangle
+from itertools import count
+
+from pikepdf import Dictionary, Name, Object, Page, Pdf, Rectangle
 
 from jobqueue.render.finishing.opening import opened
 from jobqueue.render.finishing.plan import Layer
@@ -26,7 +28,7 @@ def _place(page: Page, form: Object, *, under: bool) -> None:
     The page's own content is wrapped, because it may end with another state of
     the graphics than it began with.
     """
-    name = page.add_resource(form, Name.XObject)
+    name = page.add_resource(form, Name.XObject, _free_name(page))
     placed = page.calc_form_xobject_placement(
         form, name, Rectangle(page.trimbox), invert_transformations=True
     )
@@ -34,3 +36,9 @@ def _place(page: Page, form: Object, *, under: bool) -> None:
     page.contents_add(b"q\n", prepend=True)
     page.contents_add(b"\nQ\n")
     page.contents_add(mark, prepend=under)
+
+
+def _free_name(page: Page) -> Name:
+    """A name that no form of the page has: the same for the same page."""
+    taken = page.resources.get(Name.XObject, Dictionary())
+    return next(name for name in map(Name, map("/Layer{}".format, count(1))) if name not in taken)
