@@ -123,17 +123,22 @@ async def check_chromium(settings: Settings) -> list[Finding]:
     took = show.duration(time.monotonic() - begin)
     await pool.close()
     what = f"{pool.version}, {find_chromium(settings.render)}, printed a page after {took}"
-    return [Finding("chromium", ok=True, detail=what), _sandbox(pool)]
+    return [Finding("chromium", ok=True, detail=what), _sandbox(pool), _memory(pool)]
 
 
 def _sandbox(pool: RenderPool) -> Finding:
     if pool.sandboxed:
-        return Finding("sandbox", ok=True, detail="Chromium's own is on")
+        return Finding("sandbox", ok=True, detail=pool.isolation.describe())
     return warning(
         "sandbox",
-        "Chromium runs without its own",
-        "run as an ordinary user; in a container see config/container/seccomp.json",
+        pool.isolation.describe(),
+        "run as an ordinary user, or as root with setpriv (util-linux);"
+        " in a container see config/container/seccomp.json",
     )
+
+
+def _memory(pool: RenderPool) -> Finding:
+    return Finding("memory", ok=True, detail=f"Chromium is held {pool.holds_memory_by}")
 
 
 async def check_fonts(_settings: Settings) -> list[Finding]:

@@ -25,6 +25,9 @@ is usual."""
 CLOSE_DEADLINE = 5.0
 """Seconds for them to end by themselves before they are killed: 0.1 s is usual."""
 
+LOST_DEADLINE = 0.5
+"""The same for one that is known to be lost: it ended, or it does not answer."""
+
 KILL_AFTER = 0.5
 """Seconds that a process may outlive its orderly end before it is killed."""
 
@@ -179,10 +182,11 @@ class Browser:
 
     async def close(self) -> None:
         """End Chromium and its driver, by force if need be, and remove their folder."""
+        patience = LOST_DEADLINE if self.loss.happened else CLOSE_DEADLINE
         self.loss.happen()
         for step in (self._close_context, self._stop_driver):
             try:
-                async with asyncio.timeout(CLOSE_DEADLINE):
+                async with asyncio.timeout(patience):
                     await step()
             except TimeoutError:
                 _log.warning("browser_close_timed_out", step=step.__name__)

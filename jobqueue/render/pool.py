@@ -27,7 +27,7 @@ from jobqueue.render.rendered import RenderedPdf, check_html
 from jobqueue.render.supply import MAX_BROWSER_AGE, MAX_BROWSER_RENDERS, PageSupply
 from jobqueue.settings import LimitSettings, RenderSettings
 
-WATCHING = "each renderer by watching its size"
+WATCHING = "to its memory by watching each renderer"
 """How memory is held everywhere; a control group is added where there may be one."""
 
 _log = structlog.get_logger(__name__)
@@ -108,7 +108,7 @@ class RenderPool:
         self._groups = parent_of_groups()
         if self._groups is not None:
             sweep_groups(self._groups)
-            self.holds_memory_by = f"{WATCHING}, and all together by a control group"
+            self.holds_memory_by = f"{WATCHING}, and all of them together by a control group"
         _log.info("browser_memory_held", by=self.holds_memory_by, renderer=self._max_memory)
 
     async def _first_page(self, executable: Path) -> WarmPage:

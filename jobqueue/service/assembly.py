@@ -43,7 +43,7 @@ stored, so that the browser waits for neither. With a concurrency of 1 it is one
 
 VERSION = version("jobqueue")
 
-NO_SANDBOX = "Chromium runs without its sandbox: run as an ordinary user, see render.sandbox"
+NO_SANDBOX = "Chromium runs without its sandbox: `jobqueue check` tells what it needs"
 
 _log = structlog.get_logger(__name__)
 

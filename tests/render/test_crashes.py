@@ -5,6 +5,7 @@ import contextlib
 import os
 import signal
 import sys
+import time
 from collections.abc import Callable
 
 import pytest
@@ -13,9 +14,9 @@ from playwright import async_api
 from jobqueue import metrics
 from jobqueue.errors import Unrecoverable
 from jobqueue.render.browser import Browser
-from jobqueue.render.failures import BrowserLost
+from jobqueue.render.failures import BrowserLost, RenderTimeout
 from jobqueue.render.options import RenderOptions
-from jobqueue.render.page import OPEN_DEADLINE
+from jobqueue.render.page import CLEAN_DEADLINE, OPEN_DEADLINE
 from jobqueue.render.pool import RenderPool
 from jobqueue.render.tab import Tab
 from jobqueue.settings import LimitSettings, RenderSettings
@@ -96,6 +97,24 @@ async def test_a_kill_between_jobs_is_not_noticed_by_any(
     await until(lambda: len(own_pool._lane._idle) == 1 and page not in own_pool._lane._idle)
     assert await text_of(own_pool, "next") == ["next"]
     assert restarts._value.get() - before == (0 if victims is renderers else 1)
+
+
+@pytest.mark.parametrize("victims", [chromium, driver, renderers], ids=lambda each: each.__name__)
+async def test_what_does_not_answer_any_more_is_replaced(
+    own_pool: RenderPool, victims: Callable[[RenderPool], list[int]]
+) -> None:
+    """A stopped process costs the job in it its time, and the next one some seconds at most."""
+    old = browser_of(own_pool)
+    stopped = victims(own_pool)
+    for pid in stopped:
+        os.kill(pid, signal.SIGSTOP)
+    with pytest.raises(RenderTimeout):
+        await own_pool.pdf("lost", RenderOptions(), deadline=soon(1))
+    begun = time.monotonic()
+    assert await text_of(own_pool, "next") == ["next"]
+    assert time.monotonic() - begun < CLEAN_DEADLINE + 5
+    await until(lambda: not any(map(is_running, stopped)))
+    assert own_pool._supply.browser is old or not old._folder.path.exists()
 
 
 async def test_a_crash_while_a_page_opens_costs_no_more_than_another_try(
