@@ -8,8 +8,8 @@ import pytest
 from jsonschema import Draft202012Validator
 
 from jobqueue.errors import UnknownTemplate, Unrecoverable
-from jobqueue.jobs.report_generation import payload_schema
 from jobqueue.jobs.report_parts import MAX_PARTS
+from jobqueue.jobs.report_schema import payload_schema
 from jobqueue.storage.base import Storage
 from jobqueue.storage.whole import chunks_of
 from tests.jobs.harness import TEMPLATES, Attempt, stored
@@ -27,7 +27,7 @@ SAMPLE = TEMPLATES.sample("invoice")
         ({}, "/parts", "must be a list"),
         ([{"html": "x"}] * (MAX_PARTS + 1), "/parts", f"1 to {MAX_PARTS}"),
         (["x"], "/parts/0", "must be an object"),
-        ([{"html": "x"}, {}], "/parts/1", "exactly one of template and html and pdf"),
+        ([{"html": "x"}, {}], "/parts/1", "exactly one of template and html and markdown and pdf"),
         ([{"html": ""}], "/parts/0/html", "not empty"),
         ([{"html": "x", "data": {}}], "/parts/0/data", "belongs to a template"),
         ([{"html": "x", "colour": 1}], "/parts/0/colour", "is not known"),

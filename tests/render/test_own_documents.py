@@ -11,7 +11,8 @@ import pytest_asyncio
 from jobqueue.render.filling.filler import Filler
 from jobqueue.render.options import RenderOptions
 from jobqueue.render.page_numbers import has_page_numbers, pages_of_targets, with_page_numbers
-from jobqueue.render.pool import RenderedPdf, RenderPool
+from jobqueue.render.pool import RenderPool
+from jobqueue.render.rendered import RenderedPdf
 from jobqueue.render.template_files import check_files
 
 from .helpers import page_texts, soon

@@ -185,7 +185,7 @@ async def test_a_cancelled_job_frees_its_page(own_pool: RenderPool) -> None:
 
 async def test_a_job_cancelled_while_it_waits_leaves_the_queue(own_pool: RenderPool) -> None:
     """Its turn goes to the one behind it."""
-    first = asyncio.create_task(pdf_of(own_pool, PAGES * 20))
+    first = asyncio.create_task(pdf_of(own_pool, PAGES * 100))
     second, third = (asyncio.create_task(pdf_of(own_pool, text)) for text in ("two", "three"))
     await until(lambda: len(own_pool._lane._waiting) == 2)
     second.cancel()

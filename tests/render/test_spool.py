@@ -1,6 +1,7 @@
 """Documents between printing and storing: in memory or on disk, always whole, never left over."""
 
 import asyncio
+import gc
 import os
 from collections.abc import AsyncIterator
 
@@ -74,6 +75,7 @@ async def test_a_cancelled_document_leaves_no_file() -> None:
 
 async def test_a_forgotten_document_leaves_no_file() -> None:
     """A document that nobody closes goes with its last user."""
+    gc.collect()  # what other tests have left goes now
     before = unnamed_files()
     spool = await Spool.of(cut(bytes(IN_MEMORY + 1), CHUNK))
     del spool
