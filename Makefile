@@ -4,10 +4,10 @@ PYTHON ?= python3
 BIN := .venv/bin
 SET_UP := $(PYTHON) scripts/set_up.py
 COMPILE := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
-	--no-annotate --custom-compile-command 'make requirements' --extra embedded --extra uvloop
+	--no-annotate --custom-compile-command 'make requirements' --extra charts --extra embedded --extra uvloop
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check bench bench-peers bench-scale bench-demo image requirements clean
+.PHONY: help setup demo test check bench bench-render bench-peers bench-scale bench-demo image requirements clean
 
 help: ## List these commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -35,6 +35,10 @@ bench: ## Measure the queue and the rendering beside their raw limits, in one ru
 	@$(SET_UP) --dev
 	$(BIN)/python -m tests.benchmarks.queue
 	$(BIN)/python -m tests.benchmarks.pdf_throughput
+
+bench-render: ## Measure rendering beside raw loops, under load, and over 2000 documents
+	@$(SET_UP) --dev
+	$(BIN)/python -m tests.benchmarks.render $(ARGS)
 
 bench-peers: ## Measure the queue beside BullMQ, SAQ, arq and streaq, in one run
 	@$(SET_UP) --dev

@@ -63,6 +63,7 @@ SHORT_NAMES = {
     "MAX_RETRIES": _Short(("limits", "max_attempts"), lambda text: int(text) + 1, "a whole number"),
     "REPORTS_BUCKET_NAME": _Short(("storage", "url"), "s3://{}".format, "a bucket"),
     "AWS_REGION": _Short(("storage", "region"), str, "a region"),
+    "SOURCE_DATE_EPOCH": _Short(("render", "source_date_epoch"), int, "a whole number"),
     "PORT": _Short(("http", "port"), int, "a whole number"),
 }
 REDIS_PARTS = ("REDIS_HOST", "REDIS_PORT", "REDIS_PASSWORD", "REDIS_DB")

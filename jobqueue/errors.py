@@ -13,6 +13,7 @@
     ├── MethodNotAllowed      405  method_not_allowed
     ├── UnsupportedMediaType  415  unsupported_media_type
     ├── JobNotFound           404  job_not_found
+    ├── TemplateNotFound      404  template_not_found
     ├── ScheduleNotFound      404  schedule_not_found
     ├── WorkerNotFound        404  worker_not_found
     ├── Conflict              409
@@ -163,6 +164,13 @@ class ScheduleNotFound(JobqueueError):
     """No schedule has this name."""
 
     code = "schedule_not_found"
+    status = 404
+
+
+class TemplateNotFound(JobqueueError):
+    """No template has this name, or this version."""
+
+    code = "template_not_found"
     status = 404
 
 

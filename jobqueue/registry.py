@@ -33,6 +33,8 @@ class JobType(msgspec.Struct, frozen=True):
     """One kind of job.
 
     Attributes:
+        prepare: gives the payload as a job is to keep it; asked at a submit in this process, before
+            `parse`, and may look things up; raises as `parse` does.
         parse: turns the payload's JSON bytes into what the handler takes; raises
             `InvalidRequest` naming each wrong field. Used at submit and at start.
         handler: None where the type is known but not run in this process.
@@ -55,6 +57,7 @@ class JobType(msgspec.Struct, frozen=True):
     limit_key: str | None = None
     retention: float | None = None
     batch: Batch | None = None
+    prepare: Callable[[bytes], Awaitable[bytes]] | None = None
 
     def info(self) -> TypeInfo:
         """What is published of this type for producers in other processes."""

@@ -153,6 +153,10 @@ class RenderSettings(Group):
     executable_path: FilePath | None = None
     """None: `chromium-headless-shell`, `chromium` … of the PATH, else Playwright's own."""
     slots: int = Field(default_factory=lambda: len(os.sched_getaffinity(0)), ge=1, le=256)
+    templates: FilePath | None = None
+    """A folder of users' templates, read at start; None: only those shipped and those stored."""
+    source_date_epoch: int | None = Field(None, ge=0, le=253_402_300_799)
+    """Unix time that reproducible documents say they were made at, where they name none."""
 
 
 class RetentionSettings(Group):
@@ -179,6 +183,10 @@ class LimitSettings(Group):
     """Largest payload or result that is kept in Redis; a larger one goes to the storage."""
     bulk: int = Field(10_000, gt=0)
     """Most jobs in one bulk submit."""
+    html: int = Field(64 * MIB, gt=0)
+    """Largest document to be rendered, as HTML, its images included."""
+    pages: int = Field(10_000, gt=0)
+    """Most pages of a rendered document."""
     document: int = Field(512 * MIB, gt=0)
     """Largest rendered document."""
 

@@ -9,8 +9,10 @@ import msgspec
 from jobqueue.app.contents import Contents, already
 from jobqueue.app.jobs import Jobs
 from jobqueue.app.sweeping import Swept
+from jobqueue.app.templates import Templates
 from jobqueue.broker.broker import Broker
 from jobqueue.errors import DocumentGone, JobNotFound
+from jobqueue.jobs.template_shelf import TemplateShelf
 from jobqueue.model import QueueStats, WorkerInfo
 from jobqueue.registry import Registry
 from jobqueue.settings import Settings
@@ -36,13 +38,23 @@ class DocumentInfo(msgspec.Struct, frozen=True):
 
 
 class Operations(Jobs):
-    """What clients and operators can do, on one broker and one storage."""
+    """What clients and operators can do, on one broker and one storage.
+
+    Attributes:
+        templates: what reports can be made from.
+    """
 
     def __init__(
-        self, broker: Broker, registry: Registry, settings: Settings, storage: Storage
+        self,
+        broker: Broker,
+        registry: Registry,
+        settings: Settings,
+        storage: Storage,
+        shelf: TemplateShelf,
     ) -> None:
         contents = Contents(broker, already(storage), settings.limits)
         super().__init__(broker, registry, settings.limits, contents)
+        self.templates = Templates(shelf, self)
         self._storage = storage
         self._link_expiry = settings.storage.link_expiry
 

@@ -9,7 +9,7 @@ import msgspec
 
 from jobqueue.app.bulk import BulkErrors, check_count
 from jobqueue.app.catalog import Catalog
-from jobqueue.app.checks import PRIORITIES, check_request
+from jobqueue.app.checking import PRIORITIES, check_job
 from jobqueue.app.contents import Contents
 from jobqueue.app.grouping import group_of
 from jobqueue.app.requests import JobRequest
@@ -145,16 +145,37 @@ class Submitter:
 
     async def prepare(self, request: JobRequest, payload_path: str) -> NewJob:
         """A checked job; raises as `submit` does."""
-        return self._checked(request, await self._catalog.find(request.type), payload_path)
+        job_type = await self._catalog.find(request.type)
+        return self._checked(
+            request, job_type, payload_path, *await self._prepared(request, job_type)
+        )
 
-    def _checked(self, request: JobRequest, job_type: JobType, payload_path: str) -> NewJob:
+    async def _prepared(
+        self, request: JobRequest, job_type: JobType
+    ) -> tuple[bytes, InvalidRequest | None]:
+        """The payload as the job is to keep it, and what its type finds wrong with it."""
         payload = bytes(request.payload)
+        if job_type.prepare is None or len(payload) > self._limits.payload:
+            return payload, None
+        try:
+            return await job_type.prepare(payload), None
+        except InvalidRequest as error:
+            return payload, error
+
+    def _checked(
+        self,
+        request: JobRequest,
+        job_type: JobType,
+        payload_path: str,
+        payload: bytes,
+        wrong: InvalidRequest | None,
+    ) -> NewJob:
         if len(payload) > self._limits.payload:
             raise PayloadTooLarge(
                 f"the payload has {len(payload)} bytes, at most {self._limits.payload} are "
                 "accepted (limits.payload): store large data elsewhere and send where it is"
             )
-        check_request(request, job_type, payload, payload_path)
+        check_job(request, job_type, payload, payload_path, wrong)
         return NewJob(
             id=new_job_id(request.queue or job_type.queue),
             type=job_type.name,
@@ -177,7 +198,8 @@ class Submitter:
                 await asyncio.sleep(0)
             try:
                 job_type = types.get(request.type) or await self._catalog.find(request.type)
-                jobs.append(self._checked(request, job_type, "/payload"))
+                prepared = await self._prepared(request, job_type)
+                jobs.append(self._checked(request, job_type, "/payload", *prepared))
                 types[request.type] = job_type
             except InvalidRequest as error:
                 wrong.add(index, error)

@@ -2,7 +2,7 @@
 
 from datetime import datetime
 
-from jobqueue.app.checks import PRIORITIES
+from jobqueue.app.checking import PRIORITIES
 from jobqueue.app.names import check_queue
 from jobqueue.app.requests import wrong_time
 from jobqueue.broker.broker import Broker

@@ -21,7 +21,10 @@ REAPER_SILENCE = 10.0
 
 FONTS = {
     "Chinese, Japanese and Korean": ("ja", "fonts-noto-cjk"),
-    "Arabic, Hebrew and Indian scripts": ("ar", "fonts-noto-core"),
+    "Arabic": ("ar", "fonts-noto-core"),
+    "Hebrew": ("he", "fonts-noto-core"),
+    "Hindi": ("hi", "fonts-noto-core"),
+    "Thai": ("th", "fonts-noto-core"),
     "emoji": ("und-zsye", "fonts-noto-color-emoji"),
 }
 """Scripts, by a language (as fontconfig calls it) and Debian's package of fonts for it."""
@@ -120,17 +123,22 @@ async def check_chromium(settings: Settings) -> list[Finding]:
     took = show.duration(time.monotonic() - begin)
     await pool.close()
     what = f"{pool.version}, {find_chromium(settings.render)}, printed a page after {took}"
-    return [Finding("chromium", ok=True, detail=what), _sandbox(pool)]
+    return [Finding("chromium", ok=True, detail=what), _sandbox(pool), _memory(pool)]
 
 
 def _sandbox(pool: RenderPool) -> Finding:
     if pool.sandboxed:
-        return Finding("sandbox", ok=True, detail="Chromium's own is on")
+        return Finding("sandbox", ok=True, detail=pool.isolation.describe())
     return warning(
         "sandbox",
-        "Chromium runs without its own",
-        "run as an ordinary user; in a container see config/container/seccomp.json",
+        pool.isolation.describe(),
+        "run as an ordinary user, or as root with setpriv (util-linux);"
+        " in a container see config/container/seccomp.json",
     )
+
+
+def _memory(pool: RenderPool) -> Finding:
+    return Finding("memory", ok=True, detail=f"Chromium is held {pool.holds_memory_by}")
 
 
 async def check_fonts(_settings: Settings) -> list[Finding]:
@@ -146,7 +154,9 @@ async def check_fonts(_settings: Settings) -> list[Finding]:
     }
     if missing:
         what = f"none for {', '.join(missing)}: documents would show boxes"
-        return [warning("fonts", what, f"apt-get install {' '.join(missing.values())}")]
+        return [
+            warning("fonts", what, f"apt-get install {' '.join(dict.fromkeys(missing.values()))}")
+        ]
     return [Finding("fonts", ok=True, detail=f"{len(families)} families")]
 
 

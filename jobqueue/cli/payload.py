@@ -12,7 +12,7 @@ import msgspec
 REPORT_TYPE = "report-generation"
 """The type whose payload `--template`, `--html` and `--option` make up."""
 
-TEXTS = ("filename", "footer_html", "format", "header_html", "page_ranges")
+TEXTS = ("filename", "footer_html", "format", "header_html", "page_ranges", "pdf_a")
 """Options that are texts, also where they look like a number."""
 
 

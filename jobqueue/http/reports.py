@@ -38,10 +38,11 @@ async def download(request: web.Request) -> web.StreamResponse:
         return web.Response(
             status=302, headers={"Location": document.link, "Cache-Control": "no-store"}
         )
-    return await _stream(request, document)
+    return await stream_document(request, document)
 
 
-async def _stream(request: web.Request, document: DocumentInfo) -> web.StreamResponse:
+async def stream_document(request: web.Request, document: DocumentInfo) -> web.StreamResponse:
+    """Send a document's bytes."""
     async with operations_of(request).open_document(document) as download:
         response = web.StreamResponse(
             headers={

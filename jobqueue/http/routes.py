@@ -20,6 +20,7 @@ from jobqueue.http import (
     queues,
     reports,
     schedules,
+    templates,
     waiting,
 )
 from jobqueue.http.documents import PREFIX
@@ -87,6 +88,11 @@ API_ROUTES = (
     _canonical("POST", "/schedules/{name}/resume", schedules.resume),
     _canonical("POST", "/reports/generate", reports.generate),
     _canonical("GET", "/reports/{id}", reports.download),
+    _canonical("GET", "/templates", templates.list_all),
+    _canonical("GET", "/templates/{name}", templates.read),
+    _canonical("PUT", "/templates/{name}", templates.put),
+    _canonical("DELETE", "/templates/{name}", templates.delete),
+    _canonical("POST", "/templates/{name}/preview", templates.preview),
     _canonical("GET", "/stats", operating.stats),
     _canonical("GET", "/queues", operating.queues),
     _canonical("POST", "/queues/{name}/pause", queues.pause),

@@ -1,6 +1,7 @@
 """One Chromium with its driver and its folder: started together, ended together."""
 
 import asyncio
+import time
 from pathlib import Path
 
 import structlog
@@ -8,15 +9,24 @@ from playwright import async_api
 
 from jobqueue.render.chromium import FLAGS, environment
 from jobqueue.render.folder import BrowserFolder
+from jobqueue.render.jail import OPEN, Jail
 from jobqueue.render.loss import Loss
-from jobqueue.render.memory import end_large_processes
+from jobqueue.render.memory import end_large_processes, resident
+from jobqueue.render.memory_group import MemoryGroup
 from jobqueue.render.process import Process, child_above
 
 LAUNCH_DEADLINE = 30.0
 """Seconds for driver and Chromium to start: 1 s is usual, a cold disk needs several."""
 
+MAX_MEMORY = 512 * 1024 * 1024
+"""Bytes of Chromium's main process, which prints nothing, after which it is replaced: 120 MB
+is usual."""
+
 CLOSE_DEADLINE = 5.0
 """Seconds for them to end by themselves before they are killed: 0.1 s is usual."""
+
+LOST_DEADLINE = 0.5
+"""The same for one that is known to be lost: it ended, or it does not answer."""
 
 KILL_AFTER = 0.5
 """Seconds that a process may outlive its orderly end before it is killed."""
@@ -33,18 +43,25 @@ class Browser:
         loss: its end, whoever brought it about.
         version: of Chromium, e.g. `156.0.8078.79`.
         sandboxed: whether Chromium's processes run in its sandbox.
+        jail: what surrounds all of them.
         renders: documents printed so far.
+        large: set when its main process has grown too much.
         memory_limit: bytes that a renderer may have.
-        memory_kills: renderers that were ended because they had more.
     """
 
-    def __init__(self, folder: BrowserFolder, *, sandboxed: bool, memory_limit: int) -> None:
+    def __init__(
+        self, folder: BrowserFolder, *, sandboxed: bool, jail: Jail, memory_limit: int
+    ) -> None:
         self.sandboxed = sandboxed
+        self.jail = jail
         self.memory_limit = memory_limit
-        self.memory_kills = 0
         self.version = ""
         self.renders = 0
+        self.large = False
         self.loss = Loss()
+        self._started_at = time.monotonic()
+        self._watched_kills = 0
+        self._group: MemoryGroup | None = None
         self._folder = folder
         self._playwright: async_api.Playwright | None = None
         self._default: async_api.BrowserContext | None = None
@@ -53,7 +70,15 @@ class Browser:
 
     @classmethod
     async def launch(
-        cls, executable: Path, *, sandbox: bool, proxy_flag: str, memory_limit: int
+        cls,
+        executable: Path,
+        *,
+        sandbox: bool,
+        proxy_flag: str,
+        memory_limit: int,
+        jail: Jail = OPEN,
+        groups: Path | None = None,
+        group_limit: int = 0,
     ) -> "Browser":
         """Start Chromium.
 
@@ -62,12 +87,16 @@ class Browser:
             sandbox: whether it must run in its sandbox (it then fails where it cannot).
             proxy_flag: the switch that decides where its requests go.
             memory_limit: bytes that a renderer may have, see `hold_memory`.
+            jail: what Chromium is put into.
+            groups: where a control group may be made for it.
+            group_limit: bytes that all its processes may have together, in a group.
 
         Raises:
             async_api.Error, OSError, TimeoutError: it does not start.
         """
-        browser = cls(BrowserFolder(), sandboxed=sandbox, memory_limit=memory_limit)
+        browser = cls(BrowserFolder(), sandboxed=sandbox, jail=jail, memory_limit=memory_limit)
         try:
+            browser._make_group(groups, group_limit)
             async with asyncio.timeout(LAUNCH_DEADLINE):
                 await browser._start(executable, proxy_flag)
         except BaseException:
@@ -75,17 +104,28 @@ class Browser:
             raise
         return browser
 
+    def _make_group(self, groups: Path | None, limit: int) -> None:
+        if groups is None:
+            return
+        try:
+            self._group = MemoryGroup.make(groups, self._folder.path.name, limit)
+        except OSError as error:  # the watch over each renderer is left
+            _log.warning("memory_group_failed", error=str(error))
+
     async def _start(self, executable: Path, proxy_flag: str) -> None:
-        folder = self._folder.path
+        folder = self._folder
+        home = folder.temporary if self.jail.user else None
         self._playwright = await async_api.async_playwright().start()
         # A persistent context is the way to say where profile and artifacts go.
         self._default = await self._playwright.chromium.launch_persistent_context(
-            folder / "profile",
-            artifacts_dir=folder / "artifacts",
-            executable_path=executable,
+            folder.profile,
+            artifacts_dir=folder.path / "artifacts",
+            executable_path=self.jail.enter(
+                folder, executable, self._group.path if self._group else None
+            ),
             args=[*FLAGS, proxy_flag],
             chromium_sandbox=self.sandboxed,
-            env=environment(folder),
+            env=environment(folder.temporary, home),
             handle_sigint=False,
             handle_sigterm=False,
             handle_sighup=False,
@@ -117,10 +157,22 @@ class Browser:
         """Whether it can be used."""
         return self._browser is not None and not self.loss.happened
 
+    @property
+    def age(self) -> float:
+        """Seconds since it was started."""
+        return time.monotonic() - self._started_at
+
+    @property
+    def memory_kills(self) -> int:
+        """How many renderers were ended because they had more memory than they may."""
+        return self._watched_kills + (self._group.kills() if self._group else 0)
+
     def hold_memory(self) -> None:
-        """End renderers that are over the limit."""
+        """End renderers that are over the limit, and see whether the rest has become large."""
         if self.alive and self._processes:
-            self.memory_kills += end_large_processes(self._processes[0].pid, self.memory_limit)
+            pid = self._processes[0].pid
+            self._watched_kills += end_large_processes(pid, self.memory_limit)
+            self.large = self.large or resident(pid) > MAX_MEMORY
 
     async def new_context(self) -> async_api.BrowserContext:
         """A context with nothing in it and JavaScript off."""
@@ -130,10 +182,11 @@ class Browser:
 
     async def close(self) -> None:
         """End Chromium and its driver, by force if need be, and remove their folder."""
+        patience = LOST_DEADLINE if self.loss.happened else CLOSE_DEADLINE
         self.loss.happen()
         for step in (self._close_context, self._stop_driver):
             try:
-                async with asyncio.timeout(CLOSE_DEADLINE):
+                async with asyncio.timeout(patience):
                     await step()
             except TimeoutError:
                 _log.warning("browser_close_timed_out", step=step.__name__)
@@ -143,6 +196,8 @@ class Browser:
             await process.end(KILL_AFTER)
         self._processes.clear()
         await self._folder.remove()
+        if self._group is not None:
+            self._group.remove()
 
     async def _close_context(self) -> None:
         if self._default is not None:

@@ -84,11 +84,16 @@ class DeadProxy:
         self._socket.close()
 
 
-def environment(folder: Path) -> dict[str, str | float | bool]:
-    """What Chromium gets to see of the environment: nothing that is anybody's secret."""
+def environment(temporary: Path, home: Path | None = None) -> dict[str, str | float | bool]:
+    """What Chromium gets to see of the environment: nothing that is anybody's secret.
+
+    Args:
+        temporary: the folder of its temporary files.
+        home: that of its user; ours when None, where the user's own fonts are looked for.
+    """
     return {
-        "PATH": "/usr/local/bin:/usr/bin:/bin",
-        "HOME": str(Path.home()),  # the user's own fonts are looked for there
+        "PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
+        "HOME": str(home or Path.home()),
         "LANG": "C.UTF-8",
-        "TMPDIR": str(folder),
+        "TMPDIR": str(temporary),
     }

@@ -3,11 +3,13 @@
 import re
 
 from jobqueue.errors import JobqueueError, Unavailable, Unrecoverable
-from jobqueue.render.options import PdfOptions
+from jobqueue.render.options import RenderOptions
 
 RENDER_FAILED = "render_failed"
 INVALID_PAGE_RANGE = "invalid_page_range"
 DOCUMENT_TOO_LARGE = "document_too_large"
+HTML_TOO_LARGE = "html_too_large"
+TOO_MANY_PAGES = "too_many_pages"
 
 _MESSAGE_LENGTH = 300
 _LOST = re.compile(r"crashed|closed|broken pipe|connection (?:lost|reset)", re.IGNORECASE)
@@ -33,7 +35,7 @@ class PrintingFailed(JobqueueError):
     status = 503
 
 
-def blame_options(error: Exception, options: PdfOptions) -> Unrecoverable | None:
+def blame_options(error: Exception, options: RenderOptions) -> Unrecoverable | None:
     """What to raise when Chromium says that these options do not fit the document."""
     text = _summary(error)
     if "page range" in text.lower():
@@ -47,7 +49,7 @@ def blame_options(error: Exception, options: PdfOptions) -> Unrecoverable | None
     return None
 
 
-def blame_chromium(error: Exception, options: PdfOptions, *, crashed: bool) -> Exception:
+def blame_chromium(error: Exception, options: RenderOptions, *, crashed: bool) -> Exception:
     """What to raise for any other error of Chromium or its driver.
 
     Args:
@@ -76,7 +78,26 @@ def blame_size(memory: int) -> Unrecoverable:
 def document_too_large(limit: int) -> Unrecoverable:
     """What to raise when a PDF has more than `limit` bytes."""
     return Unrecoverable(
-        DOCUMENT_TOO_LARGE, f"the document has more than the {limit} bytes that are allowed"
+        DOCUMENT_TOO_LARGE,
+        f"the document has more than the {limit} bytes that are allowed (limits.document)",
+    )
+
+
+def html_too_large(limit: int) -> Unrecoverable:
+    """What to raise when the HTML, images included, has more than `limit` bytes."""
+    return Unrecoverable(
+        HTML_TOO_LARGE,
+        f"the HTML has more than the {limit} bytes that are allowed (limits.html):"
+        " divide it, or make its images smaller",
+    )
+
+
+def too_many_pages(pages: int, limit: int) -> Unrecoverable:
+    """What to raise when a PDF has `pages` pages, more than `limit`."""
+    return Unrecoverable(
+        TOO_MANY_PAGES,
+        f"the document has {pages} pages, at most {limit} are allowed (limits.pages):"
+        " divide it, or choose some with page_ranges",
     )
 
 

@@ -2,7 +2,7 @@
 
 import datetime as dt
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from decimal import ROUND_HALF_UP, Decimal, InvalidOperation
 from typing import Any
 
@@ -128,7 +128,7 @@ def _address(party: Mapping[str, Any]) -> Iterator[str]:
     yield country
 
 
-FILTERS = {
+FILTERS: dict[str, Callable[..., Any]] = {
     "address_lines": address_lines,
     "breakable": breakable,
     "css_text": css_text,

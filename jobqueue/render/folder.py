@@ -20,14 +20,30 @@ _PAUSE = 0.05
 
 
 class BrowserFolder:
-    """A private folder, removed by its owner or, when that was killed, by the next `sweep`."""
+    """A private folder, removed by its owner or, when that was killed, by the next `sweep`.
+
+    Attributes:
+        path: the folder.
+        profile: Chromium's own files.
+        temporary: Chromium's temporary files, documents that are being fetched among them.
+    """
 
     def __init__(self) -> None:
         self.path = Path(tempfile.mkdtemp(prefix=PREFIX))
+        self.profile = self.path / "profile"
+        self.temporary = self.path / "temporary"
+        for each in (self.profile, self.temporary):
+            each.mkdir(mode=0o700)
         fresh = self.path / "lock.new"
         self._lock: int | None = os.open(fresh, os.O_CREAT | os.O_RDWR, 0o600)
         fcntl.flock(self._lock, fcntl.LOCK_EX)
         fresh.rename(self.path / _LOCK)  # a sweep never meets it unlocked
+
+    def hand_over(self, user: int) -> None:
+        """Give what Chromium writes to another user, who gets at nothing else in here."""
+        self.path.chmod(0o711)
+        for each in (self.profile, self.temporary):
+            os.chown(each, user, user)
 
     async def remove(self) -> None:
         """Delete the folder with everything in it."""

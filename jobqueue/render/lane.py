@@ -40,6 +40,12 @@ class Lane:
                 await self._supply.take_back(page)
                 page = None
 
+    def retire(self) -> None:
+        """Give pages of an old browser to their keepers, as far as no job has them."""
+        for page in [each for each in self._idle if self._supply.is_outdated(each)]:
+            self._idle.remove(page)
+            page.needs_care.set()
+
     def _is_done_with(self, page: WarmPage) -> bool:
         return (
             page.spoiled

@@ -133,11 +133,17 @@ def _omissions(html: str, failed: Iterable[str], broken_images: Iterable[str]) -
         yield f"not loaded, documents have no network: {len(failed) - len(own)} other addresses"
     for address in broken_images:
         if address not in failed:
-            yield f"image not shown: {shorten(address)} (embed images as data: addresses)"
+            yield f"image not shown: {shorten(address)} ({_how_to_show(address)})"
     for address in _relative_stylesheets(html):
         yield f"stylesheet not loaded: {shorten(address)} (put styles into the document)"
     for tag in sorted({match.lower() for match in _FRAME.findall(html)}):
         yield f"content of <{tag}> elements is not loaded"
+
+
+def _how_to_show(address: str) -> str:
+    if address.startswith("data:"):
+        return "its data is damaged, or it is too large"
+    return "embed images as data: addresses"
 
 
 def _relative_stylesheets(html: str) -> Iterator[str]:

@@ -14,7 +14,7 @@ from jobqueue.render import omissions
 from jobqueue.render.browser import Browser
 from jobqueue.render.failures import RENDER_FAILED, blame_chromium, blame_options, blame_size
 from jobqueue.render.loss import Loss
-from jobqueue.render.options import PdfOptions
+from jobqueue.render.options import RenderOptions
 from jobqueue.render.printing import print_parameters
 from jobqueue.render.tab import PdfStream, Tab
 
@@ -139,7 +139,7 @@ class WarmPage:
         """Mark the page as used by no job."""
         self._lent = False
 
-    async def print(self, html: str, options: PdfOptions) -> tuple[PdfStream, tuple[str, ...]]:
+    async def print(self, html: str, options: RenderOptions) -> tuple[PdfStream, tuple[str, ...]]:
         """The PDF of `html` and what was left out of it; the page must be lent.
 
         Raises:
@@ -182,7 +182,7 @@ class WarmPage:
         addresses: list[str] = await self._page.evaluate(_BROKEN_IMAGES)
         return addresses
 
-    async def _explain(self, error: Exception, options: PdfOptions) -> Exception:
+    async def _explain(self, error: Exception, options: RenderOptions) -> Exception:
         """What to raise for an error of Playwright or its pipe; waits for news that may follow."""
         wrong_options = blame_options(error, options)
         if wrong_options is not None:

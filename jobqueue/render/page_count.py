@@ -7,7 +7,9 @@ which looks like PDF syntax is never met. A file of another build is left to pyp
 """
 
 import io
+import mmap
 import re
+from typing import IO, cast
 
 from pypdf import PdfReader
 
@@ -24,13 +26,21 @@ _DICTIONARY = 4096
 """Bytes in which the catalog and the root of the page tree end: they are small."""
 
 
-def count_pages(pdf: bytes) -> int:
-    """The number of pages of `pdf`."""
+def count_pages(pdf: bytes | mmap.mmap) -> int:
+    """The number of pages of `pdf`, a document in memory or a file that is mapped into it."""
     count = _count_by_table(pdf)
-    return len(PdfReader(io.BytesIO(pdf)).pages) if count is None else count
+    if count is not None:
+        return count
+    return len(PdfReader(io.BytesIO(pdf) if isinstance(pdf, bytes) else _stream(pdf)).pages)
 
 
-def _count_by_table(pdf: bytes) -> int | None:
+def _stream(pdf: mmap.mmap) -> IO[bytes]:
+    """A mapped file as a file to be read; it does not inherit from one, but does the same."""
+    pdf.seek(0)
+    return cast("IO[bytes]", pdf)
+
+
+def _count_by_table(pdf: bytes | mmap.mmap) -> int | None:
     start = _START.search(pdf, max(0, len(pdf) - _TAIL))
     table = _TABLE.match(pdf, int(start[1])) if start else None
     if table is None:
@@ -43,7 +53,9 @@ def _count_by_table(pdf: bytes) -> int | None:
     return int(count[1]) if count else None
 
 
-def _object(pdf: bytes, entries: int, size: int, reference: re.Match[bytes] | None) -> bytes | None:
+def _object(
+    pdf: bytes | mmap.mmap, entries: int, size: int, reference: re.Match[bytes] | None
+) -> bytes | None:
     """The text of the object that `reference` names, up to its `endobj`."""
     number = int(reference[1]) if reference else size
     if number >= size:

@@ -1,7 +1,6 @@
 """The render pool: what the rest of the program sees of the browsers."""
 
 import asyncio
-import os
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -16,24 +15,22 @@ from jobqueue.errors import SettingsError
 from jobqueue.render.browser import Browser
 from jobqueue.render.chromium import HOW_TO_INSTALL, DeadProxy, find_chromium
 from jobqueue.render.failures import RenderTimeout
+from jobqueue.render.finishing.finisher import Finisher
 from jobqueue.render.folder import sweep
+from jobqueue.render.isolation import ROOT_ALONE, Isolation, ways_to_start
 from jobqueue.render.lane import MAX_PAGE_RENDERS, Lane
 from jobqueue.render.memory import INTERVAL, MAX_RENDERER
-from jobqueue.render.options import PdfOptions
+from jobqueue.render.memory_group import REST_OF_CHROMIUM, parent_of_groups, sweep_groups
+from jobqueue.render.options import RenderOptions
 from jobqueue.render.page import LANE, WarmPage
-from jobqueue.render.page_count import count_pages
-from jobqueue.render.supply import MAX_BROWSER_RENDERS, PageSupply
+from jobqueue.render.rendered import RenderedPdf, check_html
+from jobqueue.render.supply import MAX_BROWSER_AGE, MAX_BROWSER_RENDERS, PageSupply
 from jobqueue.settings import LimitSettings, RenderSettings
 
+WATCHING = "to its memory by watching each renderer"
+"""How memory is held everywhere; a control group is added where there may be one."""
+
 _log = structlog.get_logger(__name__)
-
-
-class RenderedPdf(msgspec.Struct, frozen=True):
-    """A document: its bytes, its number of pages, and what was left out of it."""
-
-    data: bytes
-    pages: int
-    warnings: tuple[str, ...]
 
 
 class RenderPool:
@@ -44,11 +41,14 @@ class RenderPool:
         limits: the largest document.
         max_page_renders: documents after which a page is replaced.
         max_browser_renders: documents after which Chromium is replaced.
+        max_browser_age: seconds after which Chromium is replaced.
         max_memory: bytes that one of Chromium's renderers may have.
 
     Attributes:
         version: of Chromium; None before the start.
-        sandboxed: whether Chromium runs in its sandbox.
+        finisher: does what is asked for after printing.
+        isolation: how far Chromium is kept from the machine.
+        holds_memory_by: what keeps documents from taking all memory.
     """
 
     def __init__(
@@ -58,16 +58,22 @@ class RenderPool:
         *,
         max_page_renders: int = MAX_PAGE_RENDERS,
         max_browser_renders: int = MAX_BROWSER_RENDERS,
+        max_browser_age: float = MAX_BROWSER_AGE,
         max_memory: int = MAX_RENDERER,
     ) -> None:
         self.version: str | None = None
-        self.sandboxed = False
+        self.finisher = Finisher(settings, limits)
+        self.isolation = Isolation()
+        self.holds_memory_by = WATCHING
         self._settings = settings
         self._limits = limits
         self._max_memory = max_memory
         self._executable: Path | None = None
         self._proxy: DeadProxy | None = None
-        self._supply = PageSupply(self._launch, max_renders=max_browser_renders)
+        self._groups: Path | None = None
+        self._supply = PageSupply(
+            self._launch, max_renders=max_browser_renders, max_age=max_browser_age
+        )
         self._lane = Lane(self._supply, max_renders=max_page_renders)
         self._keepers: asyncio.Task[None] | None = None
 
@@ -84,42 +90,45 @@ class RenderPool:
         self._executable = find_chromium(self._settings)
         if self._executable is None:
             raise SettingsError(_not_found(self._settings))
+        self._choose_memory_limit()
         self._proxy = DeadProxy()
         try:
-            first = await self._first_page()
+            first = await self._first_page(self._executable)
         except BaseException:
             await self.close()
             raise
         self._keepers = asyncio.create_task(self._keep(first), name="render-keepers")
 
-    async def _first_page(self) -> WarmPage:
-        """The first page, in the sandbox if it can be had there."""
-        mode = self._settings.sandbox
-        is_root = os.geteuid() == 0
-        if mode == "on" and is_root:
-            raise SettingsError(
-                "render.sandbox is on, but Chromium's sandbox does not work as root:"
-                " run jobqueue as another user, or set render.sandbox to auto"
-            )
-        self.sandboxed = mode == "on" or (mode == "auto" and not is_root)
-        reason = "it does not work as root"
-        try:
-            page = await self._supply.start()
-        except Exception as error:
-            if mode != "auto" or not self.sandboxed:
-                raise SettingsError(_not_started(self._executable, error)) from error
-            self.sandboxed, reason = False, _first_line(error)
-            page = await self._first_page_unsandboxed()
-        if mode == "auto" and not self.sandboxed:
-            _log.warning("browser_not_sandboxed", reason=reason)
-        metrics.BROWSER_SANDBOX.labels("static").set(self.sandboxed)
-        return page
+    @property
+    def sandboxed(self) -> bool:
+        """Whether Chromium runs in its own sandbox."""
+        return self.isolation.sandbox
 
-    async def _first_page_unsandboxed(self) -> WarmPage:
-        try:
-            return await self._supply.start()
-        except Exception as error:
-            raise SettingsError(_not_started(self._executable, error)) from error
+    def _choose_memory_limit(self) -> None:
+        self._groups = parent_of_groups()
+        if self._groups is not None:
+            sweep_groups(self._groups)
+            self.holds_memory_by = f"{WATCHING}, and all of them together by a control group"
+        _log.info("browser_memory_held", by=self.holds_memory_by, renderer=self._max_memory)
+
+    async def _first_page(self, executable: Path) -> WarmPage:
+        """The first page, isolated as well as it can be had."""
+        mode = self._settings.sandbox
+        reason = ROOT_ALONE
+        failure: Exception | None = None
+        for way in await ways_to_start(mode, executable):
+            self.isolation = way
+            try:
+                page = await self._supply.start()
+            except Exception as error:  # noqa: BLE001 - the last one is told
+                failure, reason = error, _first_line(error)
+                _log.debug("browser_start_failed", isolation=way.describe(), error=reason)
+                continue
+            if mode == "auto" and not way.sandbox:
+                _log.warning("browser_not_sandboxed", reason=reason)
+            metrics.BROWSER_SANDBOX.labels("static").set(way.sandbox)
+            return page
+        raise SettingsError(_not_started(self._executable, failure)) from failure
 
     async def _launch(self) -> Browser:
         if self._executable is None or self._proxy is None:
@@ -129,9 +138,12 @@ class RenderPool:
             sandbox=self.sandboxed,
             proxy_flag=self._proxy.flag,
             memory_limit=self._max_memory,
+            jail=self.isolation.jail,
+            groups=self._groups,
+            group_limit=self._max_memory * self._settings.slots + REST_OF_CHROMIUM,
         )
         self.version = browser.version
-        _log.info("browser_started", version=browser.version, sandboxed=self.sandboxed)
+        _log.info("browser_started", version=browser.version, **msgspec.to_builtins(self.isolation))
         return browser
 
     async def _keep(self, first: WarmPage) -> None:
@@ -141,6 +153,7 @@ class RenderPool:
                 keepers.create_task(self._lane.keep(first))
                 for _ in range(self._settings.slots - 1):
                     keepers.create_task(self._lane.keep())
+                keepers.create_task(self._renew())
                 while True:
                     self._supply.hold_memory()
                     await asyncio.sleep(INTERVAL)
@@ -148,6 +161,12 @@ class RenderPool:
             _log.exception("render_pool_stopped", exc_info=errors)
         finally:
             self._lane.close()
+
+    async def _renew(self) -> None:
+        while True:
+            await asyncio.sleep(INTERVAL)
+            if await self._supply.renew():
+                self._lane.retire()
 
     async def close(self) -> None:
         """End all browsers; jobs that still use one fail and may be tried again."""
@@ -170,7 +189,7 @@ class RenderPool:
         browser = self._supply.browser
         return None if browser is not None and browser.alive else "Chromium is being restarted"
 
-    async def pdf(self, html: str, options: PdfOptions, *, deadline: float) -> RenderedPdf:
+    async def pdf(self, html: str, options: RenderOptions, *, deadline: float) -> RenderedPdf:
         """Print a document.
 
         Args:
@@ -182,13 +201,14 @@ class RenderPool:
             RenderTimeout: it takes longer.
             Unrecoverable: it can never succeed.
             BrowserLost, PrintingFailed: another try may succeed.
+            OSError: there is no room for a large document in the folder of temporary files.
         """
+        check_html(html, self._limits)
         time_given = deadline - asyncio.get_running_loop().time()
         async with self._page(deadline) as page, _in_time(deadline, time_given):
             stream, warnings = await page.print(html, options)
         async with _in_time(deadline, time_given):
-            data = await stream.fetch(self._limits.document)
-        return RenderedPdf(data=data, pages=count_pages(data), warnings=warnings)
+            return await RenderedPdf.fetch(stream, self._limits, warnings)
 
     @asynccontextmanager
     async def _page(self, deadline: float) -> AsyncIterator[WarmPage]:
@@ -222,13 +242,13 @@ def _not_found(settings: RenderSettings) -> str:
     return f"no Chromium found: install one with {HOW_TO_INSTALL}, or set render.executable_path"
 
 
-def _not_started(executable: Path | None, error: Exception) -> str:
+def _not_started(executable: Path | None, error: Exception | None) -> str:
     return (
         f"Chromium ({executable}) does not start: {_first_line(error)};"
         f" what it needs is installed by {HOW_TO_INSTALL}"
     )
 
 
-def _first_line(error: Exception) -> str:
+def _first_line(error: Exception | None) -> str:
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
     return lines[0][:300] if lines else type(error).__name__

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from jobqueue.render.options import PdfOptions
+from jobqueue.render.options import RenderOptions
 from jobqueue.render.paper import DEFAULT_FORMAT, FORMATS
 
 _BAND = (
@@ -16,7 +16,7 @@ _NOTHING = "<span></span>"
 """Instead of the date and address that Chromium prints where a band is not given."""
 
 
-def print_parameters(options: PdfOptions) -> dict[str, Any]:
+def print_parameters(options: RenderOptions) -> dict[str, Any]:
     """The parameters of Chromium's `Page.printToPDF` for `options`; lengths are inches."""
     width, height = FORMATS[options.format or DEFAULT_FORMAT]
     if options.paper_width is not None and options.paper_height is not None:
@@ -32,8 +32,10 @@ def print_parameters(options: PdfOptions) -> dict[str, Any]:
         "scale": options.scale,
         "preferCSSPageSize": options.prefer_css_page_size,
         "printBackground": options.print_background,
-        "generateTaggedPDF": False,
+        "generateTaggedPDF": options.is_tagged,
     }
+    if options.outline:
+        parameters["generateDocumentOutline"] = True
     if options.page_ranges is not None:
         parameters["pageRanges"] = options.page_ranges
     if options.header_html is not None or options.footer_html is not None:
@@ -43,7 +45,7 @@ def print_parameters(options: PdfOptions) -> dict[str, Any]:
     return parameters
 
 
-def _band(html: str | None, options: PdfOptions) -> str:
+def _band(html: str | None, options: RenderOptions) -> str:
     if html is None:
         return _NOTHING
     return _BAND.format(right=options.margin_right, left=options.margin_left, html=html)

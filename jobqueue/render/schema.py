@@ -40,18 +40,19 @@ class DataSchema:
 
     def complete(self, data: Any) -> Any:
         """`data` with null for every field that the schema names and the request left out."""
-        return _complete(self.schema, data)
+        return complete(self.schema, data)
 
 
-def _complete(schema: Any, data: Any) -> Any:
+def complete(schema: Any, data: Any) -> Any:
+    """`data` with null for every field that `schema` names and `data` leaves out."""
     if isinstance(data, dict) and "properties" in schema:
         properties = schema["properties"]
         given = {
-            name: _complete(properties.get(name, {}), value) if value else value
+            name: complete(properties.get(name, {}), value) if value else value
             for name, value in data.items()
         }
         return dict.fromkeys(properties) | given
     items = schema.get("items")
     if isinstance(data, list) and items and "properties" in items:
-        return [_complete(items, item) for item in data]
+        return [complete(items, item) for item in data]
     return data

@@ -7,10 +7,14 @@ import structlog
 
 from jobqueue import metrics
 from jobqueue.render.browser import Browser
+from jobqueue.render.failures import BrowserLost
 from jobqueue.render.page import WarmPage
 
 MAX_BROWSER_RENDERS = 10_000
 """Documents after which a browser is replaced: it grows by 2 MB in 4000, and its driver by 10."""
+
+MAX_BROWSER_AGE = 3600.0
+"""Seconds after which a browser is replaced, however little it has done."""
 
 _FIRST_PAUSE = 0.2
 _LONGEST_PAUSE = 10.0
@@ -29,11 +33,18 @@ class PageSupply:
         browser: the current one.
     """
 
-    def __init__(self, launch: Launcher, *, max_renders: int = MAX_BROWSER_RENDERS) -> None:
+    def __init__(
+        self,
+        launch: Launcher,
+        *,
+        max_renders: int = MAX_BROWSER_RENDERS,
+        max_age: float = MAX_BROWSER_AGE,
+    ) -> None:
         self.problem: str | None = None
         self.browser: Browser | None = None
         self._launch = launch
         self._max_renders = max_renders
+        self._max_age = max_age
         self._lock = asyncio.Lock()
         self._pages: dict[WarmPage, Browser] = {}
         self._browsers: set[Browser] = set()
@@ -69,18 +80,51 @@ class PageSupply:
             return page
 
     async def _current(self) -> Browser:
-        """The browser for new pages: a successor is started before the old one stops."""
+        """The browser for new pages."""
+        if self.browser is None or not self.browser.alive:
+            await self._replace("lost")
+        browser = self.browser
+        if browser is None:
+            raise BrowserLost("the renderer is shutting down")
+        return browser
+
+    async def _replace(self, reason: str) -> None:
+        """Start a browser, and stop the old one when its last page is back."""
         old = self.browser
-        if old is not None and old.alive and old.renders < self._max_renders:
-            return old
         if old is not None:
-            reason = "worn" if old.alive else "lost"
             metrics.BROWSER_RESTARTS.labels(reason).inc()
             _log.info("browser_replaced", reason=reason, renders=old.renders)
         self.browser = await self._launch()
         self._browsers.add(self.browser)
         await self._close_unused()
-        return self.browser
+
+    async def renew(self) -> bool:
+        """Start the successor of a browser that has done enough; whether there is one now.
+
+        All pages stay in use meanwhile. While it cannot be started the old one goes on.
+        """
+        try:
+            async with self._lock:
+                reason = self._wear()
+                if reason is None:
+                    return False
+                await self._replace(reason)
+        except Exception as error:  # noqa: BLE001 - whatever it is, the old one still works
+            _log.warning("browser_not_replaced", error=str(error), retry_in=_LONGEST_PAUSE)
+            await asyncio.sleep(_LONGEST_PAUSE)
+            return False
+        return True
+
+    def _wear(self) -> str | None:
+        """Why the current browser should be replaced though it works; None: it need not."""
+        browser = self.browser
+        if browser is None or not browser.alive:
+            return None
+        if browser.renders >= self._max_renders:
+            return "worn"
+        if browser.age >= self._max_age:
+            return "old"
+        return "large" if browser.large else None
 
     def hold_memory(self) -> None:
         """Keep the renderers of all browsers within their memory."""
@@ -89,8 +133,7 @@ class PageSupply:
 
     def is_outdated(self, page: WarmPage) -> bool:
         """Whether a page should be replaced for its browser's sake."""
-        browser = self._pages[page]
-        return browser is not self.browser or browser.renders >= self._max_renders
+        return self._pages[page] is not self.browser
 
     async def take_back(self, page: WarmPage) -> None:
         """Close a page for good, and its browser when it was the last one of an old one."""

@@ -9,8 +9,8 @@ Source: DevTools protocol, https://chromedevtools.github.io/devtools-protocol/to
 
 import asyncio
 import base64
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import AsyncGenerator, Callable
+from contextlib import aclosing, suppress
 from typing import Any
 
 from playwright import async_api
@@ -18,11 +18,16 @@ from playwright import async_api
 from jobqueue.render.failures import BrowserLost, document_too_large
 
 CHUNK = 1024 * 1024
-"""Bytes fetched at once: most documents come in one piece."""
+"""Bytes fetched at first: most documents come in one piece."""
 
-SHORT = CHUNK // 2
-"""A chunk of fewer bytes is the last. Chromium makes any chunk a few bytes shorter, lest it
-split a character, and says that it was the last one only when it is asked for another."""
+NEXT_CHUNK = CHUNK // 4
+"""Bytes fetched at once of a larger document: each piece is in memory several times on its way
+through the driver."""
+
+SHORT = 0.5
+"""A chunk of less than this share of what was asked for is the last. Chromium makes any chunk
+a few bytes shorter, lest it split a character, and says that it was the last one only when it is
+asked for another."""
 
 CLOSE_DEADLINE = 5.0
 """Seconds for Chromium to forget a document: 1 ms is usual."""
@@ -108,7 +113,12 @@ class PdfStream:
         self._on_end()
 
     async def fetch(self, limit: int) -> bytes:
-        """The PDF, once.
+        """The PDF at once; otherwise like `chunks`."""
+        async with aclosing(self.chunks(limit)) as chunks:
+            return b"".join([chunk async for chunk in chunks])
+
+    async def chunks(self, limit: int) -> AsyncGenerator[bytes, None]:
+        """The PDF, once, in pieces of at most CHUNK bytes; to be closed by who breaks off.
 
         Args:
             limit: bytes that it may have.
@@ -117,8 +127,17 @@ class PdfStream:
             Unrecoverable: it has more; no more than that is fetched.
             BrowserLost: Chromium ended before.
         """
+        size, asked = 0, CHUNK
         try:
-            return await self._read(limit)
+            while True:
+                chunk = base64.b64decode((await self._send("IO.read", size=asked))["data"])
+                size += len(chunk)
+                if size > limit:
+                    raise document_too_large(limit)
+                yield chunk
+                if len(chunk) < asked * SHORT:
+                    return
+                asked = NEXT_CHUNK
         finally:
             await self._close()
 
@@ -130,17 +149,6 @@ class PdfStream:
                     await self._send("IO.close")
         finally:
             self._on_end()
-
-    async def _read(self, limit: int) -> bytes:
-        chunks, size = [], 0
-        while True:
-            chunk = base64.b64decode((await self._send("IO.read", size=CHUNK))["data"])
-            chunks.append(chunk)
-            size += len(chunk)
-            if size > limit:
-                raise document_too_large(limit)
-            if len(chunk) < SHORT:
-                return b"".join(chunks)
 
     async def _send(self, method: str, **parameters: Any) -> dict[str, Any]:
         try:

@@ -13,10 +13,11 @@ from jobqueue.errors import InvalidRequest, UnknownTemplate, Unrecoverable
 from jobqueue.registry import check_name
 from jobqueue.render.figures import invoice_figures, statement_figures
 from jobqueue.render.filters import FILTERS
-from jobqueue.render.options import PdfOptions
+from jobqueue.render.options import RenderOptions
 from jobqueue.render.paper import INCH_MM
 from jobqueue.render.schema import DataSchema
 from jobqueue.render.table_layout import table_layout
+from jobqueue.render.template_files import TemplateFiles, read_folder
 
 SHIPPED = Path(__file__).parent / "documents"
 """The templates that come with the program."""
@@ -68,6 +69,11 @@ class Templates:
         """The templates there are."""
         return self._names
 
+    def files(self, name: str) -> TemplateFiles:
+        """A template as its files."""
+        self._schema(name)
+        return TemplateFiles(name, 0, read_folder(self._folder / name))
+
     def schema(self, name: str) -> dict[str, Any]:
         """The JSON Schema of a template's data."""
         return self._schema(name).schema
@@ -102,7 +108,7 @@ class Templates:
             raise InvalidRequest(f"the data does not fit template {name!r}", errors)
 
     async def render(
-        self, name: str, data: dict[str, Any], options: PdfOptions, *, small: bool = False
+        self, name: str, data: dict[str, Any], options: RenderOptions, *, small: bool = False
     ) -> str:
         """The HTML of a template filled with `data`, made in a thread.
 
@@ -119,18 +125,21 @@ class Templates:
             return self._render(name, data, options)
         return await asyncio.to_thread(self._render, name, data, options)
 
-    def _render(self, name: str, data: dict[str, Any], options: PdfOptions) -> str:
+    def _render(self, name: str, data: dict[str, Any], options: RenderOptions) -> str:
         try:
             template = self._environment.get_template(f"{name}/template.html")
             complete = self._schemas[name].complete(data)
-            return _join_bounded(template, {**complete, "data": complete, "page": _page(options)})
+            return _join_bounded(
+                template, {**complete, "data": complete, "page": page_facts(options)}
+            )
         except Exception as error:
             line = _line(error, self._folder / name / "template.html")
             place = f"template {name}" + (f", line {line}" if line else "")
             raise Unrecoverable(TEMPLATE_ERROR, f"{place}: {_reason(error)}") from error
 
 
-def _page(options: PdfOptions) -> dict[str, Any]:
+def page_facts(options: RenderOptions) -> dict[str, Any]:
+    """The paper, as templates see it."""
     width, height = options.content
     given = options.model_fields_set
     return {

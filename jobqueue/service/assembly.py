@@ -18,9 +18,12 @@ from jobqueue.health import Health, Readiness
 from jobqueue.housekeeping import Housekeeper
 from jobqueue.http.server import HttpServer
 from jobqueue.jobs.builtin import add_builtin_types
+from jobqueue.jobs.template_shelf import TemplateShelf
+from jobqueue.jobs.template_store import TemplateStore
 from jobqueue.metrics import BUILD_INFO
 from jobqueue.reaper import Reaper
 from jobqueue.registry import Registry, check_name
+from jobqueue.render.filling.filler import Filler
 from jobqueue.render.pool import RenderPool
 from jobqueue.render.templates import Templates
 from jobqueue.service.probes import reaper_probe, redis_probe, storage_probe
@@ -40,7 +43,7 @@ stored, so that the browser waits for neither. With a concurrency of 1 it is one
 
 VERSION = version("jobqueue")
 
-NO_SANDBOX = "Chromium runs without its sandbox: run as an ordinary user, see render.sandbox"
+NO_SANDBOX = "Chromium runs without its sandbox: `jobqueue check` tells what it needs"
 
 _log = structlog.get_logger(__name__)
 
@@ -83,6 +86,7 @@ class Assembly:
         self._app_path = app_path
         self._health = Health()
         self._storage: Storage | None = None
+        self._shelf: TemplateShelf | None = None
 
     async def build(self, *, listens: bool, explicit_port: bool) -> Parts:
         """All parts, ready to run.
@@ -107,7 +111,9 @@ class Assembly:
             self._health.add_readiness("reaper", probe, required=False)
         if "api" in self._roles:
             storage = await self._open_storage()
-            parts.operations = Operations(self._broker, registry, self._settings, storage)
+            parts.operations = Operations(
+                self._broker, registry, self._settings, storage, self._open_shelf()
+            )
         if listens:
             parts.http = await self._listen(parts, explicit_port=explicit_port)
         return parts
@@ -171,8 +177,20 @@ class Assembly:
         registry = Registry()
         for job_type in self._app.registry if self._app else ():
             registry.add(job_type)
-        add_builtin_types(registry, templates=Templates(), renderer=renderer, storage=storage)
+        shelf = self._open_shelf()
+        add_builtin_types(
+            registry, templates=shelf.shipped, renderer=renderer, storage=storage, shelf=shelf
+        )
         return registry
+
+    def _open_shelf(self) -> TemplateShelf:
+        """The templates of this process; what fills them starts when it is needed."""
+        if self._shelf is None:
+            filler = Filler(self._settings.render.slots)
+            self._stack.push_async_callback(filler.close)
+            store = TemplateStore(self._open_storage)
+            self._shelf = TemplateShelf(Templates(), store, filler, self._settings.render.templates)
+        return self._shelf
 
     def _queues(self, registry: Registry) -> dict[str, int]:
         """The queues to work on, with their slots."""

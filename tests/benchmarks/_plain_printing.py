@@ -11,7 +11,7 @@ from typing import Any
 from playwright.async_api import Page, async_playwright
 
 from jobqueue.render.chromium import FLAGS, DeadProxy, environment
-from jobqueue.render.options import PdfOptions
+from jobqueue.render.options import RenderOptions
 from tests.support.playwright_pdf import pdf_arguments
 
 
@@ -44,7 +44,7 @@ class PlainPrinter:
 
 @asynccontextmanager
 async def plain_printer(
-    chromium: Path, *, pages: int, options: PdfOptions
+    chromium: Path, *, pages: int, options: RenderOptions
 ) -> AsyncIterator[PlainPrinter]:
     """A Chromium with the flags of the render pool and `pages` pages."""
     with closing(DeadProxy()) as proxy, tempfile.TemporaryDirectory(prefix="jq-bench-") as folder:

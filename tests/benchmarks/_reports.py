@@ -16,6 +16,7 @@ from jobqueue.jobs.report_generation import NAME, QUEUE
 from jobqueue.settings import StorageSettings
 from jobqueue.storage.factory import make_storage
 from tests.benchmarks._invoices import Invoice
+from tests.render.helpers import descendants
 from tests.support.command import answers, clean_environ, command
 from tests.support.process import free_port, running
 
@@ -40,10 +41,12 @@ class Reports:
     Args:
         client: of the system.
         data_dir: where it keeps everything.
+        pid: its process.
     """
 
-    def __init__(self, client: Client, data_dir: Path) -> None:
+    def __init__(self, client: Client, data_dir: Path, pid: int) -> None:
         self._client = client
+        self._pid = pid
         self._data_dir = data_dir
 
     async def make(self, invoices: Sequence[Invoice]) -> Batch:
@@ -59,6 +62,29 @@ class Reports:
             await asyncio.sleep(LOOK_EVERY)
         rate = len(jobs) / (await self._last_completion() - start)
         return Batch(invoices, [job["id"] for job in accepted], rate)
+
+    async def latencies(self, invoices: Sequence[Invoice], *, at_once: int) -> list[float]:
+        """Seconds from acceptance to completion of each, with `at_once` jobs in the system."""
+        waiting, found = iter(invoices), list[float]()
+
+        async def print_some() -> None:
+            for invoice in waiting:
+                payload = {"template": TEMPLATE, "data": invoice.data}
+                job = await self._client.wait((await self._client.submit(NAME, payload))["id"])
+                begin, end = (
+                    datetime.fromisoformat(str(job[field]))
+                    for field in ("created_at", "finished_at")
+                )
+                found.append((end - begin).total_seconds())
+
+        async with asyncio.TaskGroup() as group:
+            for _ in range(at_once):
+                group.create_task(print_some())
+        return found
+
+    def memory(self) -> int:
+        """Bytes of the system and its browsers; what processes share is counted once."""
+        return sum(map(_proportional_size, (self._pid, *descendants(self._pid))))
 
     async def problems(self, batches: Sequence[Batch]) -> list[str]:
         """Everything that is wrong with finished batches: lost, doubled or false documents."""
@@ -113,6 +139,15 @@ class Reports:
         return sum(states.get(state, 0) for state in FINAL_STATES)
 
 
+def _proportional_size(pid: int) -> int:
+    """Bytes of a process; 0 when it is gone."""
+    try:
+        lines = Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines()
+    except OSError:
+        return 0
+    return next((int(line.split()[1]) * 1024 for line in lines if line.startswith("Pss:")), 0)
+
+
 @asynccontextmanager
 async def running_system(folder: Path, chromium: Path, slots: int) -> AsyncIterator[Reports]:
     """`jobqueue serve` as users start it: all roles in one process, on an embedded Redis."""
@@ -129,6 +164,6 @@ async def running_system(folder: Path, chromium: Path, slots: int) -> AsyncItera
         log=folder / "serve.log",
         cwd=folder,
         env=environ,
-    ):
+    ) as process:
         async with Client(url) as client:
-            yield Reports(client, folder)
+            yield Reports(client, folder, process.pid)

@@ -21,7 +21,7 @@ import click
 import uvloop
 
 from jobqueue.render.chromium import HOW_TO_INSTALL, find_chromium
-from jobqueue.render.options import PdfOptions
+from jobqueue.render.options import RenderOptions
 from jobqueue.render.templates import Templates
 from jobqueue.settings import RenderSettings
 from tests.benchmarks._invoices import Invoice, load_invoices
@@ -62,7 +62,7 @@ class Report(NamedTuple):
 
 async def measure(invoices: list[Invoice], *, rounds: int, chromium: Path) -> Report:
     """Let the plain loop and the system take turns, then look at all that the system made."""
-    options, templates = PdfOptions(), Templates()
+    options, templates = RenderOptions(), Templates()
     documents = [await templates.render(TEMPLATE, each.data, options) for each in invoices]
     cores = len(os.sched_getaffinity(0))
     plain_rates = []

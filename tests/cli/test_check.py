@@ -20,6 +20,7 @@ def test_check_names_what_it_found(cli: Cli, redis_url: str) -> None:
     assert redis_url in found["redis"]
     assert "storage" in found["storage"]
     assert "printed a page" in found["chromium"]
+    assert "watching each renderer" in found["memory"]
     assert answer.stderr == "the service can run here\n"
 
 

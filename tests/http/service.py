@@ -11,11 +11,15 @@ from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator
 
 from jobqueue import JobContext, JobQueue, Retry
 from jobqueue.app import Operations
+from jobqueue.app.contents import already
 from jobqueue.broker.broker import Broker, Connections, Consumer, Lease
 from jobqueue.health import Health
 from jobqueue.http.server import HttpServer
 from jobqueue.jobs.builtin import add_builtin_types
+from jobqueue.jobs.template_shelf import TemplateShelf
+from jobqueue.jobs.template_store import TemplateStore
 from jobqueue.model import ClaimedJob, Outcome, Progress, Verdict
+from jobqueue.render.filling.filler import Filler
 from jobqueue.render.templates import Templates
 from jobqueue.settings import HttpSettings, LimitSettings, Settings
 from jobqueue.storage.base import Storage
@@ -46,7 +50,7 @@ class Buggy(BaseModel):
         return 1 / value
 
 
-def job_types() -> JobQueue:
+def job_types(shelf: TemplateShelf | None = None) -> JobQueue:
     """The job types of the tests."""
     app = JobQueue(settings=Settings())
 
@@ -62,7 +66,7 @@ def job_types() -> JobQueue:
     async def buggy(_job: JobContext, payload: Buggy) -> float:
         return payload.a
 
-    add_builtin_types(app.registry, templates=Templates())
+    add_builtin_types(app.registry, templates=Templates(), shelf=shelf)
     return app
 
 
@@ -195,7 +199,10 @@ async def running_service(
         broker = Broker(connections, namespace=namespace, retention=settings.retention)
         stack.push_async_callback(broker.close)
         health = Health()
-        operations = Operations(broker, job_types().registry, settings, storage)
+        filler = Filler(1)
+        stack.push_async_callback(filler.close)
+        shelf = TemplateShelf(Templates(), TemplateStore(already(storage)), filler)
+        operations = Operations(broker, job_types(shelf).registry, settings, storage, shelf)
         server = HttpServer(
             settings.http,
             health=health,

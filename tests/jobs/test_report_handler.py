@@ -1,85 +1,18 @@
 """A report from request to stored document."""
 
 import hashlib
-import json
-from collections.abc import AsyncIterator
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
 
 import pytest
-import pytest_asyncio
 
 from jobqueue import metrics
-from jobqueue.context import JobContext
 from jobqueue.errors import Unrecoverable
-from jobqueue.jobs.report_generation import ReportHandler, ReportParser, ReportResult
+from jobqueue.jobs.report_generation import ReportResult
 from jobqueue.render.failures import RenderTimeout
-from jobqueue.render.pool import RenderPool
-from jobqueue.render.templates import Templates
-from jobqueue.settings import LimitSettings, RenderSettings, StorageSettings
 from jobqueue.storage.base import Storage
-from jobqueue.storage.factory import make_storage
-from tests.render.helpers import page_texts, soon
-
-if TYPE_CHECKING:
-    from jobqueue.model import Progress
+from tests.jobs.harness import JOB_ID, TEMPLATES, Attempt, stored
+from tests.render.helpers import page_texts
 
 pytestmark = pytest.mark.browser
-
-TEMPLATES = Templates()
-JOB_ID = "reports-01J00000000000000000000000"
-
-
-@pytest_asyncio.fixture(scope="module", loop_scope="session")
-async def renderer() -> AsyncIterator[RenderPool]:
-    """A running pool of one page."""
-    pool = RenderPool(RenderSettings(slots=1), LimitSettings())
-    await pool.start()
-    yield pool
-    await pool.close()
-
-
-@pytest_asyncio.fixture
-async def storage(tmp_path: Path) -> AsyncIterator[Storage]:
-    """A local folder."""
-    storage = make_storage(StorageSettings(), tmp_path)
-    await storage.start()
-    yield storage
-    await storage.close()
-
-
-class Attempt:
-    """Runs the handler as a worker would, and remembers what it reports."""
-
-    def __init__(self, renderer: RenderPool, storage: Storage) -> None:
-        self.progress: list[Progress] = []
-        self._handler = ReportHandler(TEMPLATES, renderer, storage)
-
-    async def run(self, payload: Any, *, token: str = "t0", seconds: float = 60) -> ReportResult:  # noqa: S107 - a fencing token
-        """The result of one attempt at `payload`."""
-        context = JobContext(
-            id=JOB_ID,
-            type="report-generation",
-            attempt=1,
-            max_attempts=3,
-            token=token,
-            deadline=soon(seconds),
-            report=lambda _, progress: self.progress.append(progress),
-        )
-        request = ReportParser(TEMPLATES)(json.dumps(payload).encode())
-        return await self._handler(context, request)
-
-
-@pytest.fixture
-def attempt(renderer: RenderPool, storage: Storage) -> Attempt:
-    """An attempt to be run."""
-    return Attempt(renderer, storage)
-
-
-async def stored(storage: Storage, key: str) -> bytes:
-    """The bytes of a stored document."""
-    async with storage.open(key) as download:
-        return b"".join([chunk async for chunk in download.chunks()])
 
 
 async def test_a_template_becomes_a_stored_document(attempt: Attempt, storage: Storage) -> None:

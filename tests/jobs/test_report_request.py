@@ -10,7 +10,9 @@ from jsonschema import Draft202012Validator
 
 from jobqueue.errors import InvalidRequest, SettingsError, UnknownTemplate
 from jobqueue.jobs.builtin import add_builtin_types
-from jobqueue.jobs.report_generation import ReportParser, payload_schema, report_generation
+from jobqueue.jobs.report_generation import report_generation
+from jobqueue.jobs.report_request import HtmlSource, ReportParser, TemplateSource
+from jobqueue.jobs.report_schema import payload_schema
 from jobqueue.registry import Registry
 from jobqueue.render.templates import Templates
 
@@ -30,10 +32,10 @@ def errors_of(payload: Any) -> dict[str, str]:
 def test_template_and_html_requests_are_accepted() -> None:
     """A template with its data, or HTML, each with options or without."""
     request = parse(json.dumps(INVOICE | {"options": {"format": "A5"}}).encode())
-    assert (request.template, request.html, request.options.format) == ("invoice", None, "A5")
-    assert request.data == INVOICE["data"]
+    assert request.source == TemplateSource("invoice", INVOICE["data"])
+    assert request.options.format == "A5"
     request = parse(b'{"html": "<p>x", "options": null, "template": null}')
-    assert (request.template, request.html) == (None, "<p>x")
+    assert request.source == HtmlSource("<p>x")
 
 
 @pytest.mark.parametrize(
@@ -48,7 +50,7 @@ def test_template_and_html_requests_are_accepted() -> None:
         ({"template": "invoice"}, "/data", "is required"),
         ({"template": "invoice", "data": []}, "/data", "must be object"),
         ({"template": 5, "data": {}}, "/template", "name of a template"),
-        ({"html": "x", "colour": 1}, "/colour", "there are template, data, html, options"),
+        ({"html": "x", "colour": 1}, "/colour", "there are template, html"),
         ({"html": "x", "options": []}, "/options", "must be an object"),
         ({"html": "x", "options": {"scale": 9}}, "/options/scale", "less than or equal to 2"),
         ({"html": "x", "options": {"javascript": True}}, "/options/javascript", "not available"),
@@ -106,7 +108,8 @@ def test_any_json_is_accepted_or_refused(payload: dict[str, Any]) -> None:
         request = parse(json.dumps(payload).encode())
     except InvalidRequest:
         return
-    assert (request.html is None) != (request.template is None)
+    given_source = "template" if isinstance(request.source, TemplateSource) else "html"
+    assert payload[given_source]
 
 
 def test_the_published_schema_agrees() -> None:

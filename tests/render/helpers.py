@@ -102,3 +102,14 @@ def command_line(pid: int) -> str:
         return Path(f"/proc/{pid}/cmdline").read_text().replace("\0", " ")
     except OSError:
         return ""
+
+
+def unnamed_files() -> set[str]:
+    """The files without a name that this process has open, such as large documents."""
+    names = set()
+    for entry in Path("/proc/self/fd").iterdir():
+        try:
+            names.add(str(entry.readlink()))
+        except OSError:  # the one of the listing itself
+            continue
+    return {name for name in names if "deleted" in name}

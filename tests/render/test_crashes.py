@@ -5,6 +5,7 @@ import contextlib
 import os
 import signal
 import sys
+import time
 from collections.abc import Callable
 
 import pytest
@@ -13,9 +14,9 @@ from playwright import async_api
 from jobqueue import metrics
 from jobqueue.errors import Unrecoverable
 from jobqueue.render.browser import Browser
-from jobqueue.render.failures import BrowserLost
-from jobqueue.render.options import PdfOptions
-from jobqueue.render.page import OPEN_DEADLINE
+from jobqueue.render.failures import BrowserLost, RenderTimeout
+from jobqueue.render.options import RenderOptions
+from jobqueue.render.page import CLEAN_DEADLINE, OPEN_DEADLINE
 from jobqueue.render.pool import RenderPool
 from jobqueue.render.tab import Tab
 from jobqueue.settings import LimitSettings, RenderSettings
@@ -58,7 +59,7 @@ def kill(pids: list[int]) -> None:
 
 async def text_of(pool: RenderPool, html: str) -> list[str]:
     """The text of a document."""
-    return page_texts((await pool.pdf(html, PdfOptions(), deadline=soon())).data)
+    return page_texts((await pool.pdf(html, RenderOptions(), deadline=soon())).data)
 
 
 @pytest.mark.parametrize("victims", [chromium, driver, renderers], ids=lambda each: each.__name__)
@@ -96,6 +97,24 @@ async def test_a_kill_between_jobs_is_not_noticed_by_any(
     await until(lambda: len(own_pool._lane._idle) == 1 and page not in own_pool._lane._idle)
     assert await text_of(own_pool, "next") == ["next"]
     assert restarts._value.get() - before == (0 if victims is renderers else 1)
+
+
+@pytest.mark.parametrize("victims", [chromium, driver, renderers], ids=lambda each: each.__name__)
+async def test_what_does_not_answer_any_more_is_replaced(
+    own_pool: RenderPool, victims: Callable[[RenderPool], list[int]]
+) -> None:
+    """A stopped process costs the job in it its time, and the next one some seconds at most."""
+    old = browser_of(own_pool)
+    stopped = victims(own_pool)
+    for pid in stopped:
+        os.kill(pid, signal.SIGSTOP)
+    with pytest.raises(RenderTimeout):
+        await own_pool.pdf("lost", RenderOptions(), deadline=soon(1))
+    begun = time.monotonic()
+    assert await text_of(own_pool, "next") == ["next"]
+    assert time.monotonic() - begun < CLEAN_DEADLINE + 5
+    await until(lambda: not any(map(is_running, stopped)))
+    assert own_pool._supply.browser is old or not old._folder.path.exists()
 
 
 async def test_a_crash_while_a_page_opens_costs_no_more_than_another_try(
@@ -139,7 +158,7 @@ async def test_many_jobs_survive_repeated_kills(own_pool: RenderPool) -> None:
 
 UVLOOP = """
 import asyncio, os, uvloop
-from jobqueue.render.options import PdfOptions
+from jobqueue.render.options import RenderOptions
 from jobqueue.render.pool import RenderPool
 from jobqueue.settings import LimitSettings, RenderSettings
 
@@ -151,7 +170,7 @@ async def main():
         os.kill(pool._supply.browser._processes[victim].pid, 9)
         while pool._supply.browser.alive:
             await asyncio.sleep(0.02)
-        assert (await pool.pdf("x", PdfOptions(), deadline=deadline)).pages == 1
+        assert (await pool.pdf("x", RenderOptions(), deadline=deadline)).pages == 1
     await pool.close()
 
 with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:

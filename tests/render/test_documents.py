@@ -9,8 +9,9 @@ from typing import Any
 import pytest
 
 from jobqueue.render.filters import money
-from jobqueue.render.options import PdfOptions
-from jobqueue.render.pool import RenderedPdf, RenderPool
+from jobqueue.render.options import RenderOptions
+from jobqueue.render.pool import RenderPool
+from jobqueue.render.rendered import RenderedPdf
 from jobqueue.render.templates import Templates
 
 from .helpers import invoices, page_size_mm, page_texts, shared_file, soon, sum_of_lines
@@ -24,7 +25,7 @@ async def make(
     """A document of a shipped template."""
     templates = Templates()
     templates.validate(template, data)
-    layout = PdfOptions.model_validate(options)
+    layout = RenderOptions.model_validate(options)
     html = await templates.render(template, data, layout)
     return await pool.pdf(html, layout, deadline=soon())
 

@@ -17,7 +17,6 @@ OWNER = """
 import os, time
 from jobqueue.render.folder import BrowserFolder
 folder = BrowserFolder()
-(folder.path / "profile").mkdir()
 print(folder.path, flush=True)
 time.sleep(100)
 """
@@ -35,7 +34,6 @@ async def test_a_folder_is_private_and_removed(temporary: Path) -> None:
     folder = BrowserFolder()
     assert folder.path.parent == temporary
     assert folder.path.stat().st_mode & 0o077 == 0
-    (folder.path / "profile").mkdir()
     await folder.remove()
     await folder.remove()
     assert list(temporary.iterdir()) == []

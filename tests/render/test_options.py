@@ -8,21 +8,21 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from jobqueue.render.filenames import MAX_BYTES, filename_from_title, safe_filename
-from jobqueue.render.options import PdfOptions
+from jobqueue.render.options import RenderOptions
 from jobqueue.render.paper import FORMATS, MIN_CONTENT
 
 
 def errors_of(options: Any) -> dict[str, str]:
     """Field and message of everything that is wrong with `options`."""
     with pytest.raises(ValidationError) as caught:
-        PdfOptions.model_validate(options)
+        RenderOptions.model_validate(options)
     return {".".join(map(str, e["loc"])): e["msg"] for e in caught.value.errors()}
 
 
 def refused_fields(options: dict[str, Any]) -> set[str]:
     """The fields for which `options` are refused; none when they are accepted."""
     try:
-        PdfOptions.model_validate(options)
+        RenderOptions.model_validate(options)
     except ValidationError as error:
         return {str(each["loc"][0]) for each in error.errors()}
     return set()
@@ -30,7 +30,7 @@ def refused_fields(options: dict[str, Any]) -> set[str]:
 
 def test_defaults_are_a_sheet_of_a4_with_margins() -> None:
     """Without options a document is upright A4 with margins of 15 to 20 mm."""
-    options = PdfOptions()
+    options = RenderOptions()
     width, height = (round(side * 25.4) for side in options.paper)
     assert (width, height) == (210, 297)
     for side in ("top", "right", "bottom", "left"):
@@ -53,7 +53,7 @@ def test_paper_is_given_by_name_or_sides(
     given_options: dict[str, Any], paper: tuple[float, float]
 ) -> None:
     """Formats are known in any case; sides are inches or carry a unit; null is not given."""
-    assert PdfOptions.model_validate(given_options).paper == pytest.approx(paper)
+    assert RenderOptions.model_validate(given_options).paper == pytest.approx(paper)
 
 
 @pytest.mark.parametrize(
@@ -114,13 +114,13 @@ def test_options_must_be_an_object() -> None:
 
 def test_margins_are_not_judged_against_paper_of_the_document() -> None:
     """With prefer_css_page_size the paper is the document's, so any margins may fit."""
-    assert PdfOptions(margin_top=12, prefer_css_page_size=True).margin_top == 12
+    assert RenderOptions(margin_top=12, prefer_css_page_size=True).margin_top == 12
 
 
 @pytest.mark.parametrize("ranges", ["1", "1-3", "1-3, 5, 8-", "-2", "7-7"])
 def test_page_ranges_are_kept_as_given(ranges: str) -> None:
     """Single pages, ranges and open ends are accepted."""
-    assert PdfOptions(page_ranges=ranges).page_ranges == ranges
+    assert RenderOptions(page_ranges=ranges).page_ranges == ranges
 
 
 lengths = st.floats(0, 30) | st.integers(0, 700).map(lambda n: f"{n}mm")
@@ -142,13 +142,13 @@ def test_accepted_margins_leave_room(
     if refused:
         assert refused <= set(margins)
     else:
-        assert min(PdfOptions.model_validate(options).content) >= MIN_CONTENT
+        assert min(RenderOptions.model_validate(options).content) >= MIN_CONTENT
 
 
-@given(st.dictionaries(st.sampled_from([*PdfOptions.model_fields, "x"]), st.none() | st.text()))
+@given(st.dictionaries(st.sampled_from([*RenderOptions.model_fields, "x"]), st.none() | st.text()))
 def test_any_texts_are_accepted_or_refused_by_field(options: dict[str, Any]) -> None:
     """No text in any option breaks the check itself."""
-    assert refused_fields(options) <= {*PdfOptions.model_fields, "x"}
+    assert refused_fields(options) <= {*RenderOptions.model_fields, "x"}
 
 
 @pytest.mark.parametrize(

@@ -20,7 +20,7 @@ from jobqueue.render.browser import Browser
 from jobqueue.render.chromium import DeadProxy, find_chromium
 from jobqueue.render.memory import MAX_RENDERER, resident
 from jobqueue.render.omissions import is_plain
-from jobqueue.render.options import PdfOptions
+from jobqueue.render.options import RenderOptions
 from jobqueue.render.page_count import count_pages
 from jobqueue.render.printing import print_parameters
 from jobqueue.render.tab import CHUNK, PdfStream, Tab
@@ -34,7 +34,7 @@ pytestmark = pytest.mark.browser
 
 MIB = 1024 * 1024
 LIMIT = 64 * MIB
-OPTIONS = PdfOptions()
+OPTIONS = RenderOptions()
 FONT = Path("/usr/share/fonts/truetype/liberation/LiberationSerif-Italic.ttf")
 
 

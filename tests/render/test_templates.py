@@ -11,12 +11,12 @@ from jobqueue.errors import InvalidRequest, SettingsError, UnknownTemplate, Unre
 from jobqueue.render import templates as module
 from jobqueue.render.filters import money
 from jobqueue.render.omissions import is_plain
-from jobqueue.render.options import PdfOptions
+from jobqueue.render.options import RenderOptions
 from jobqueue.render.templates import Templates
 
 from .helpers import invoices, shared_file, sum_of_lines
 
-DEFAULT = PdfOptions()
+DEFAULT = RenderOptions()
 
 
 @pytest.fixture
@@ -188,5 +188,5 @@ async def test_the_page_is_known_to_templates(folder: Path) -> None:
     )
     templates = Templates(folder)
     assert await templates.render("letter", {}, DEFAULT) == "174.0 True False"
-    options = PdfOptions(landscape=False, footer_html="x", margin_left=0)
+    options = RenderOptions(landscape=False, footer_html="x", margin_left=0)
     assert await templates.render("letter", {}, options) == "192.0 False True"

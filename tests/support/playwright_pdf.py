@@ -2,11 +2,11 @@
 
 from typing import Any
 
-from jobqueue.render.options import PdfOptions
+from jobqueue.render.options import RenderOptions
 from jobqueue.render.printing import print_parameters
 
 
-def pdf_arguments(options: PdfOptions) -> dict[str, Any]:
+def pdf_arguments(options: RenderOptions) -> dict[str, Any]:
     """The arguments of `page.pdf` for `options`."""
     parameters = print_parameters(options)
     sides = ("top", "right", "bottom", "left")

@@ -5,7 +5,7 @@ from typing import Any, get_args, get_type_hints
 import pytest
 
 from jobqueue.cli.payload import TEXTS, payload
-from jobqueue.render.options import PdfOptions
+from jobqueue.render.options import RenderOptions
 
 
 @pytest.mark.parametrize(
@@ -30,6 +30,6 @@ def test_every_option_that_is_a_text_is_known() -> None:
     def is_text(hint: Any) -> bool:
         return hint is str or any(map(is_text, get_args(hint))) or isinstance(hint, str)
 
-    hints = get_type_hints(PdfOptions)
-    fields = {name: hints[name] for name in PdfOptions.model_fields}
+    hints = get_type_hints(RenderOptions)
+    fields = {name: hints[name] for name in RenderOptions.model_fields}
     assert {name for name, hint in fields.items() if is_text(hint)} == set(TEXTS)

@@ -62,6 +62,7 @@ def test_long_name_in_dotenv_wins_over_short_name_in_environment(tmp_path: Path)
         ("MAX_RETRIES", "4", {"limits": {"max_attempts": 5}}),
         ("REPORTS_BUCKET_NAME", "acme", {"storage": {"url": "s3://acme"}}),
         ("AWS_REGION", "eu-central-1", {"storage": {"region": "eu-central-1"}}),
+        ("SOURCE_DATE_EPOCH", "1700000000", {"render": {"source_date_epoch": 1700000000}}),
         ("PORT", "9000", {"http": {"port": 9000}}),
         ("JOBQUEUE_REDIS__URL", "unix:///run/r.sock", {"redis": {"url": "unix:///run/r.sock"}}),
         ("JOBQUEUE_STORAGE__URL", "s3://acme/pdf", {"storage": {"url": "s3://acme/pdf"}}),

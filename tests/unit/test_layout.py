@@ -100,7 +100,10 @@ def test_one_place_knows_the_library(name: str, place: str) -> None:
 
 @pytest.mark.parametrize(
     ("folder", "extras"),
-    [("jobqueue", ["embedded", "uvloop"]), ("tests", ["embedded", "uvloop", "dev"])],
+    [
+        ("jobqueue", ["charts", "embedded", "uvloop"]),
+        ("tests", ["charts", "embedded", "uvloop", "dev"]),
+    ],
 )
 def test_what_is_imported_is_declared(folder: str, extras: list[str]) -> None:
     """Nothing works only because another package happens to bring a library along."""
@@ -140,8 +143,8 @@ def test_every_data_file_is_in_the_package() -> None:
 @pytest.mark.parametrize(
     ("file", "extras"),
     [
-        ("requirements.txt", ["embedded", "uvloop"]),
-        ("requirements-dev.txt", ["embedded", "uvloop", "dev"]),
+        ("requirements.txt", ["charts", "embedded", "uvloop"]),
+        ("requirements-dev.txt", ["charts", "embedded", "uvloop", "dev"]),
     ],
 )
 def test_what_is_declared_is_pinned(file: str, extras: list[str]) -> None:

@@ -1,4 +1,4 @@
-"""What may be wrong with a request for a job beyond the kinds of its fields."""
+"""What is wrong with a submitted job: its options, and its payload."""
 
 from collections.abc import Iterator
 
@@ -22,17 +22,33 @@ MAX_METADATA = 16 * 1024
 """Bytes of a job's metadata: it travels with every read of the job."""
 
 
-def check_request(
-    request: JobRequest, job_type: JobType, payload: bytes, payload_path: str
+def check_job(
+    request: JobRequest,
+    job_type: JobType,
+    payload: bytes,
+    payload_path: str,
+    wrong: InvalidRequest | None,
 ) -> None:
-    """Raises InvalidRequest with all that is wrong, of the kind that the type's parser chose."""
+    """Raises InvalidRequest with all that is wrong, of the kind that the type itself chose.
+
+    Args:
+        request: what is wanted.
+        job_type: of which type.
+        payload: what its parser looks at.
+        payload_path: where that is in the request.
+        wrong: what the type has found already.
+    """
     errors = list(_wrong_options(request))
+    found = [wrong] if wrong else []
     try:
         job_type.parse(payload)
     except InvalidRequest as error:
-        found = error.errors or (FieldError("", str(error)),)
-        errors += [FieldError(payload_path + at.path, at.message) for at in found]
-        raise type(error)(str(error), tuple(errors)) from None
+        found.append(error)
+    for each in found:
+        fields = each.errors or (FieldError("", str(each)),)
+        errors += [FieldError(payload_path + at.path, at.message) for at in fields]
+    if found:
+        raise type(found[0])(str(found[0]), tuple(errors)) from None
     if errors:
         raise InvalidRequest("the job has wrong fields", tuple(errors))
 

@@ -1,0 +1,1 @@
+"""Charts: Vega-Lite to SVG, in a process that can be killed."""

@@ -1,0 +1,1 @@
+"""What is done to a PDF after it is printed, in a process of its own."""
