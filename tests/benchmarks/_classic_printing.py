@@ -1,9 +1,7 @@
 """How services around a browser usually print: a fresh context a document, `goto`, `page.pdf`."""
 
-import asyncio
 import base64
 import tempfile
-import time
 from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -13,6 +11,7 @@ from playwright.async_api import Browser, async_playwright
 
 from jobqueue.render.chromium import environment
 from jobqueue.render.options import RenderOptions
+from tests.benchmarks._printing import rate_of
 from tests.support.playwright_pdf import pdf_arguments
 
 
@@ -32,12 +31,7 @@ class ClassicPrinter:
 
     async def rate(self, documents: Sequence[str]) -> float:
         """Documents a second."""
-        waiting = iter(documents)
-        start = time.perf_counter()
-        async with asyncio.TaskGroup() as group:
-            for _ in range(self._at_once):
-                group.create_task(self._print(waiting))
-        return len(documents) / (time.perf_counter() - start)
+        return await rate_of([self._print] * self._at_once, documents)
 
     async def _print(self, waiting: Iterator[str]) -> None:
         for html in waiting:

@@ -1,10 +1,9 @@
 """The limit of this machine: Playwright printing documents in a loop and doing nothing else."""
 
-import asyncio
 import tempfile
-import time
 from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import asynccontextmanager, closing
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +11,7 @@ from playwright.async_api import Page, async_playwright
 
 from jobqueue.render.chromium import FLAGS, DeadProxy, environment
 from jobqueue.render.options import RenderOptions
+from tests.benchmarks._printing import rate_of
 from tests.support.playwright_pdf import pdf_arguments
 
 
@@ -29,12 +29,7 @@ class PlainPrinter:
 
     async def rate(self, documents: Sequence[str]) -> float:
         """Documents a second, each loaded and printed once by the next page that is free."""
-        waiting = iter(documents)
-        start = time.perf_counter()
-        async with asyncio.TaskGroup() as group:
-            for page in self._pages:
-                group.create_task(self._print(page, waiting))
-        return len(documents) / (time.perf_counter() - start)
+        return await rate_of([partial(self._print, page) for page in self._pages], documents)
 
     async def _print(self, page: Page, waiting: Iterator[str]) -> None:
         for html in waiting:

@@ -20,24 +20,15 @@ from typing import Any, NamedTuple
 import click
 import uvloop
 
-from jobqueue.render.chromium import HOW_TO_INSTALL, find_chromium
 from jobqueue.render.options import RenderOptions
 from jobqueue.render.templates import Templates
-from jobqueue.settings import RenderSettings
-from tests.benchmarks._invoices import Invoice, load_invoices
+from tests.benchmarks._invoices import Invoice
 from tests.benchmarks._plain_printing import plain_printer
+from tests.benchmarks._printing import LEAST_PER_CORE, WARM_UP, input_options, inputs
 from tests.benchmarks._reports import TEMPLATE, running_system
-
-DEFAULT_INVOICES = Path(__file__).parents[3] / "shared" / "data" / "chinook-invoices.ndjson"
-WARM_UP = 40
-"""Documents that both make before the first round: caches and fonts are loaded by then."""
 
 MAX_SHOWN = 20
 """Wrong documents that are named; one fault of the system makes all of them wrong."""
-
-LEAST_PER_CORE = 7.5
-"""PDF a second and core that the plain loop must reach: below, the machine was busy with
-something else and the figures say nothing."""
 
 
 class Report(NamedTuple):
@@ -108,27 +99,15 @@ def as_json(report: Report) -> str:
 
 
 @click.command()
-@click.option(
-    "--invoices",
-    "path",
-    type=click.Path(path_type=Path, dir_okay=False),
-    default=DEFAULT_INVOICES,
-    help="NDJSON file of invoices.  [default: ../shared/data/chinook-invoices.ndjson]",
-)
-@click.option("--count", type=click.IntRange(1), help="Use only the first ones.")
-@click.option("--rounds", type=click.IntRange(1), default=5, show_default=True, help="Turns.")
+@input_options
 @click.option("--json", "wants_json", is_flag=True, help="Print every value as JSON.")
 def main(path: Path, *, count: int | None, rounds: int, wants_json: bool) -> None:
     """Measure PDF/s through the whole system beside a plain Playwright loop.
 
     The exit code is 0 when every document was verified.
     """
-    if not path.exists():
-        raise click.UsageError(f"there are no invoices at {path}: say where with --invoices FILE")
-    chromium = find_chromium(RenderSettings())
-    if chromium is None:
-        raise click.UsageError(f"no Chromium found: install one with {HOW_TO_INSTALL}")
-    report = uvloop.run(measure(load_invoices(path, count), rounds=rounds, chromium=chromium))
+    invoices, chromium = inputs(path, count)
+    report = uvloop.run(measure(invoices, rounds=rounds, chromium=chromium))
     if wants_json:
         click.echo(as_json(report))
     else:

@@ -23,17 +23,16 @@ import click
 import structlog
 import uvloop
 
-from jobqueue.render.chromium import HOW_TO_INSTALL, find_chromium
 from jobqueue.render.options import RenderOptions
 from jobqueue.render.pool import RenderPool
 from jobqueue.render.templates import Templates
 from jobqueue.settings import LimitSettings, RenderSettings
 from tests.benchmarks._classic_printing import classic_printer
 from tests.benchmarks._figures import percentile
-from tests.benchmarks._invoices import Invoice, load_invoices
+from tests.benchmarks._invoices import Invoice
 from tests.benchmarks._plain_printing import plain_printer
+from tests.benchmarks._printing import LEAST_PER_CORE, WARM_UP, input_options, inputs
 from tests.benchmarks._reports import TEMPLATE, Reports, running_system
-from tests.benchmarks.pdf_throughput import DEFAULT_INVOICES, LEAST_PER_CORE, WARM_UP
 
 LOAD = 4
 """Jobs in the system at once under load, by core."""
@@ -142,15 +141,7 @@ def show(report: Report) -> None:
 
 
 @click.command()
-@click.option(
-    "--invoices",
-    "path",
-    type=click.Path(path_type=Path, dir_okay=False),
-    default=DEFAULT_INVOICES,
-    help="NDJSON file of invoices.  [default: ../shared/data/chinook-invoices.ndjson]",
-)
-@click.option("--count", type=click.IntRange(1), help="Use only the first ones.")
-@click.option("--rounds", type=click.IntRange(1), default=5, show_default=True, help="Turns.")
+@input_options
 @click.option(
     "--renders", type=click.IntRange(SAMPLES), default=2000, show_default=True, help="For memory."
 )
@@ -160,14 +151,9 @@ def main(path: Path, *, count: int | None, rounds: int, renders: int, wants_json
 
     The exit code is 0 when every document was verified.
     """
-    if not path.exists():
-        raise click.UsageError(f"there are no invoices at {path}: say where with --invoices FILE")
-    chromium = find_chromium(RenderSettings())
-    if chromium is None:
-        raise click.UsageError(f"no Chromium found: install one with {HOW_TO_INSTALL}")
+    invoices, chromium = inputs(path, count)
     quiet = structlog.make_filtering_bound_logger(logging.WARNING)
     structlog.configure(wrapper_class=quiet)
-    invoices = load_invoices(path, count)
     report = uvloop.run(measure(invoices, rounds=rounds, renders=renders, chromium=chromium))
     if wants_json:
         figures: dict[str, Any] = report._asdict() | {"void": report.is_void}
