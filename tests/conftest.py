@@ -18,6 +18,13 @@ def redis_url() -> Iterator[str]:
 
 
 @pytest.fixture
+def folder() -> Iterator[Path]:
+    """A folder with a path short enough for sockets."""
+    with tempfile.TemporaryDirectory(prefix="jq-") as name:
+        yield Path(name)
+
+
+@pytest.fixture
 def namespace() -> str:
     """A namespace that no other test uses."""
     return f"test-{uuid.uuid4().hex[:12]}"

@@ -3,9 +3,8 @@
 import asyncio
 import os
 import signal
-import tempfile
 import time
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
@@ -22,13 +21,6 @@ from tests.support.redis import RedisClient, redis_server
 from tests.support.wait import eventually
 
 from .helpers import QUEUE, claim, claim_one, counts, enqueue, new_job, settle
-
-
-@pytest.fixture
-def folder() -> Iterator[Path]:
-    """A folder with a path short enough for sockets."""
-    with tempfile.TemporaryDirectory(prefix="jq-") as name:
-        yield Path(name)
 
 
 @pytest.fixture

@@ -117,10 +117,7 @@ async def test_whoever_asks_for_a_job_on_its_way_carries_it_on(
 ) -> None:
     """The process that moved it died in between: no call says that there is no such job."""
     (job_id,) = await enqueue(broker)
-    with monkeypatch.context() as patch:
-        patch.setattr(broker.operator, "_outbox", Dead())
-        with pytest.raises(ConnectionError):
-            await broker.operator.move(job_id, OTHER)
+    await move_and_die(broker, job_id, monkeypatch)
     assert await broker.operator.prioritize(job_id, Priority.LOW) == "queued"
     assert await broker.operator.move(job_id, OTHER) == "moved"
     assert (await read(broker, job_id)).id == there(job_id)
@@ -131,10 +128,7 @@ async def test_a_job_that_arrives_right_after_the_look_is_found(
 ) -> None:
     """Somebody else completes the move while the job is looked for: it is looked for again."""
     (job_id,) = await enqueue(broker)
-    with monkeypatch.context() as patch:
-        patch.setattr(broker.operator, "_outbox", Dead())
-        with pytest.raises(ConnectionError):
-            await broker.operator.move(job_id, OTHER)
+    await move_and_die(broker, job_id, monkeypatch)
     looks = []
 
     async def look(queue: str, _ulid: str) -> str | None:
@@ -144,6 +138,14 @@ async def test_a_job_that_arrives_right_after_the_look_is_found(
         return queue if looks.count(OTHER) == 2 else None
 
     assert await broker.operator._forwards.follow(job_id, look) == OTHER
+
+
+async def move_and_die(broker: Broker, job_id: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A move by a process that dies when the job has left its queue."""
+    with monkeypatch.context() as patch:
+        patch.setattr(broker.operator, "_outbox", Dead())
+        with pytest.raises(ConnectionError):
+            await broker.operator.move(job_id, OTHER)
 
 
 class Dead:

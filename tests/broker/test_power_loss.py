@@ -4,8 +4,6 @@ import os
 import random
 import shutil
 import signal
-import tempfile
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -33,13 +31,6 @@ EVERYSEC = (
 
 CUTS = 25
 """Places at which the file ends, each of which is a start of Redis: about 5 s in all."""
-
-
-@pytest.fixture
-def folder() -> Iterator[Path]:
-    """A folder with a path short enough for sockets."""
-    with tempfile.TemporaryDirectory(prefix="jq-") as name:
-        yield Path(name)
 
 
 async def test_the_file_ends_in_the_middle_of_a_record(folder: Path, namespace: str) -> None:

@@ -1,14 +1,11 @@
 """When Redis goes away, is full, and comes back."""
 
 import asyncio
-import tempfile
-from collections.abc import Iterator
 from contextlib import AsyncExitStack
 from pathlib import Path
 from time import monotonic
 from typing import Any
 
-import pytest
 import redis
 
 from tests.support.proxy import lossy_proxy
@@ -22,13 +19,6 @@ SUBMIT: dict[str, Any] = {"type": "echo", "payload": 1}
 CUT_OFF = 8.0
 """Seconds within which a request is answered although no packet comes through; see
 docs/guarantees.md."""
-
-
-@pytest.fixture
-def folder() -> Iterator[Path]:
-    """A folder with a name short enough for a socket."""
-    with tempfile.TemporaryDirectory(prefix="jq-") as folder:
-        yield Path(folder)
 
 
 async def test_redis_away_is_503_and_back_is_202(

@@ -1,7 +1,6 @@
 """Submitting reports and fetching their documents."""
 
 import os
-import tempfile
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -15,7 +14,7 @@ from jobqueue.model import Failure, Outcome
 from jobqueue.render.templates import Templates
 from jobqueue.settings import StorageSettings
 from jobqueue.storage.factory import make_storage
-from tests.support.s3 import ACCESS_KEY, BUCKET, SECRET_KEY, moto_server
+from tests.support.s3 import BUCKET, moto_with_credentials
 from tests.support.wait import eventually
 
 from .service import Service, running_service
@@ -146,12 +145,8 @@ async def test_a_removed_document_is_410(service: Service) -> None:
 @pytest.fixture(scope="module")
 def bucket() -> Iterator[str]:
     """The URL of an S3 server, with the credentials for it in the environment."""
-    with pytest.MonkeyPatch.context() as patch, tempfile.TemporaryDirectory() as folder:
-        patch.setenv("AWS_ACCESS_KEY_ID", ACCESS_KEY)
-        patch.setenv("AWS_SECRET_ACCESS_KEY", SECRET_KEY)
-        patch.setenv("AWS_CONFIG_FILE", "/dev/null")
-        with moto_server(Path(folder)) as server:
-            yield server.url
+    with moto_with_credentials() as url:
+        yield url
 
 
 @asynccontextmanager

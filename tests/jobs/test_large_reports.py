@@ -20,7 +20,7 @@ from jobqueue.render.templates import Templates
 from jobqueue.settings import LimitSettings, RenderSettings, StorageSettings
 from jobqueue.storage.factory import make_storage
 from tests.render.helpers import unnamed_files, until
-from tests.support.s3 import ACCESS_KEY, BUCKET, SECRET_KEY, S3Server, moto_server
+from tests.support.s3 import BUCKET, moto_with_credentials
 
 from .large_report import SHEET, report
 
@@ -31,10 +31,10 @@ MIB = 1024 * 1024
 
 
 @pytest.fixture(scope="module")
-def s3(tmp_path_factory: pytest.TempPathFactory) -> Iterator[S3Server]:
-    """A server with a bucket."""
-    with moto_server(tmp_path_factory.mktemp("s3")) as server:
-        yield server
+def s3() -> Iterator[str]:
+    """The URL of a server with a bucket."""
+    with moto_with_credentials() as url:
+        yield url
 
 
 async def large_report(folder: Path, endpoint: str | None) -> dict[str, Any]:
@@ -53,13 +53,9 @@ async def large_report(folder: Path, endpoint: str | None) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize("kind", ["file", "s3"])
-async def test_200_mb_of_pdf_take_little_memory(
-    tmp_path: Path, s3: S3Server, monkeypatch: pytest.MonkeyPatch, kind: str
-) -> None:
+async def test_200_mb_of_pdf_take_little_memory(tmp_path: Path, s3: str, kind: str) -> None:
     """A worker grows by less than 64 MiB, and what it stored is what it says."""
-    monkeypatch.setenv("AWS_ACCESS_KEY_ID", ACCESS_KEY)
-    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", SECRET_KEY)
-    endpoint = s3.url if kind == "s3" else None
+    endpoint = s3 if kind == "s3" else None
     seen = await large_report(tmp_path, endpoint)
     result = seen["result"]
     assert result["bytes"] > LARGE

@@ -1,7 +1,6 @@
 """Users' templates on disk and in a bucket."""
 
 import asyncio
-import tempfile
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -20,7 +19,7 @@ from jobqueue.render.templates import Templates
 from jobqueue.settings import StorageSettings
 from jobqueue.storage.base import Storage
 from jobqueue.storage.factory import make_storage
-from tests.support.s3 import ACCESS_KEY, BUCKET, SECRET_KEY, moto_server
+from tests.support.s3 import BUCKET, moto_with_credentials
 
 SHIPPED = Templates()
 
@@ -86,12 +85,8 @@ async def test_links_on_disk_lead_nowhere(tmp_path: Path, filler: Filler) -> Non
 @pytest.fixture(scope="module")
 def bucket() -> Iterator[str]:
     """The URL of an S3 server, with the credentials for it in the environment."""
-    with pytest.MonkeyPatch.context() as patch, tempfile.TemporaryDirectory() as folder:
-        patch.setenv("AWS_ACCESS_KEY_ID", ACCESS_KEY)
-        patch.setenv("AWS_SECRET_ACCESS_KEY", SECRET_KEY)
-        patch.setenv("AWS_CONFIG_FILE", "/dev/null")
-        with moto_server(Path(folder)) as server:
-            yield server.url
+    with moto_with_credentials() as url:
+        yield url
 
 
 async def test_a_bucket_shares_versions_between_processes(

@@ -13,26 +13,18 @@ from jobqueue.storage.base import Storage
 from jobqueue.storage.factory import make_storage
 from tests.storage.steps import keys, started
 from tests.support.s3 import (
-    ACCESS_KEY,
     BUCKET,
-    SECRET_KEY,
     S3Server,
     moto_server,
     rclone_server,
+    s3_credentials,
 )
 
 
 @pytest.fixture(scope="session", autouse=True)
 def credentials() -> Iterator[None]:
     """The environment in which the AWS SDK looks for credentials, and nothing of the machine's."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("AWS_ACCESS_KEY_ID", ACCESS_KEY)
-        patch.setenv("AWS_SECRET_ACCESS_KEY", SECRET_KEY)
-        patch.setenv("AWS_EC2_METADATA_DISABLED", "true")
-        patch.setenv("AWS_CONFIG_FILE", "/dev/null")
-        patch.setenv("AWS_SHARED_CREDENTIALS_FILE", "/dev/null")
-        patch.delenv("AWS_ENDPOINT_URL", raising=False)
-        patch.delenv("AWS_PROFILE", raising=False)
+    with s3_credentials():
         yield
 
 

@@ -1,6 +1,7 @@
 """S3 servers for tests: moto's, and `rclone serve s3`, which checks what it is given."""
 
 import sys
+import tempfile
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
@@ -8,6 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import msgspec
+import pytest
 
 from .process import free_port, running
 
@@ -44,6 +46,31 @@ def moto_server(folder: Path) -> Iterator[S3Server]:
         make = urllib.request.Request(f"{url}/{BUCKET}", method="PUT")  # noqa: S310 - likewise
         with urllib.request.urlopen(make, timeout=5):  # noqa: S310 - likewise
             yield S3Server("moto", url)
+
+
+@contextmanager
+def s3_credentials() -> Iterator[None]:
+    """The environment in which the AWS SDK looks for credentials, and nothing of the machine's."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("AWS_ACCESS_KEY_ID", ACCESS_KEY)
+        patch.setenv("AWS_SECRET_ACCESS_KEY", SECRET_KEY)
+        patch.setenv("AWS_EC2_METADATA_DISABLED", "true")
+        patch.setenv("AWS_CONFIG_FILE", "/dev/null")
+        patch.setenv("AWS_SHARED_CREDENTIALS_FILE", "/dev/null")
+        patch.delenv("AWS_ENDPOINT_URL", raising=False)
+        patch.delenv("AWS_PROFILE", raising=False)
+        yield
+
+
+@contextmanager
+def moto_with_credentials() -> Iterator[str]:
+    """The URL of a moto, with the credentials for it in the environment."""
+    with (
+        s3_credentials(),
+        tempfile.TemporaryDirectory(prefix="jq-") as folder,
+        moto_server(Path(folder)) as server,
+    ):
+        yield server.url
 
 
 @contextmanager

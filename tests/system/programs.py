@@ -162,6 +162,18 @@ class Launcher:
             process.kill()
             process.wait()
 
+    @contextmanager
+    def two_workers(self, *arguments: str) -> Iterator[tuple[Program, Program, Program]]:
+        """A ready api with a reaper, and two ready workers."""
+        with (
+            self.serve("api,reaper") as api,
+            self.serve("worker", *arguments) as one,
+            self.serve("worker", *arguments) as two,
+        ):
+            for program in (api, one, two):
+                program.wait_ready()
+            yield api, one, two
+
     def lines(self) -> list[list[str]]:
         """What jobs have written so far: word, name, pid."""
         return [line.split() for line in self._text().splitlines()]

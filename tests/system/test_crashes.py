@@ -20,13 +20,7 @@ QUEUES = ("--queues", "default=4")
 def test_a_killed_workers_job_completes_elsewhere(launcher: Launcher) -> None:
     """A job whose worker is killed with -9 runs again on another one, and is completed once."""
     release = launcher.folder / "release"
-    with (
-        launcher.serve("api,reaper") as api,
-        launcher.serve("worker", *QUEUES) as one,
-        launcher.serve("worker", *QUEUES) as two,
-    ):
-        for program in (api, one, two):
-            program.wait_ready()
+    with launcher.two_workers(*QUEUES) as (api, one, two):
         job_id = api.submit("hold", trace=str(launcher.trace), release=str(release))
         pid = int(launcher.first("began")[2])
         victim = one if one.pid == pid else two

@@ -57,13 +57,7 @@ def inboxes(redis_url: str, namespace: str) -> Iterator[Inboxes]:
 
 def test_a_job_in_the_inbox_of_a_frozen_process(launcher: Launcher, inboxes: Inboxes) -> None:
     """A job that reaches a stopped process runs on another one within seconds."""
-    with (
-        launcher.serve("api,reaper") as api,
-        launcher.serve("worker", *QUEUES) as one,
-        launcher.serve("worker", *QUEUES) as two,
-    ):
-        for program in (api, one, two):
-            program.wait_ready()
+    with launcher.two_workers(*QUEUES) as (api, one, two):
         job_id, frozen = _deliver(api, one, two, launcher, inboxes)
         other = two if frozen is one else one
         _thaw(other)
@@ -78,13 +72,7 @@ def test_a_job_in_the_inbox_of_a_frozen_process(launcher: Launcher, inboxes: Inb
 def test_a_job_in_the_inbox_of_a_wedged_process(launcher: Launcher, inboxes: Inboxes) -> None:
     """A process whose event loop stands still keeps what it runs, and nothing that it does not."""
     release = launcher.folder / "release"
-    with (
-        launcher.serve("api,reaper") as api,
-        launcher.serve("worker", *QUEUES) as one,
-        launcher.serve("worker", *QUEUES) as two,
-    ):
-        for program in (api, one, two):
-            program.wait_ready()
+    with launcher.two_workers(*QUEUES) as (api, one, two):
         eventually(inboxes.waiting, within=15, what="idle workers")
         stalled = api.submit("stall", trace=str(launcher.trace), release=str(release))
         pid = launcher.first("stalled")[2]

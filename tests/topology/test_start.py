@@ -2,8 +2,6 @@
 
 import json
 import subprocess
-import tempfile
-from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
@@ -20,13 +18,6 @@ from tests.support.command import clean_environ, command
 from tests.support.nodes import RedisNode
 from tests.support.redis import redis_server
 from tests.support.sentinel import sentinel_setup
-
-
-@pytest.fixture
-def folder() -> Iterator[Path]:
-    """A folder with a path short enough for sockets."""
-    with tempfile.TemporaryDirectory(prefix="jq-") as name:
-        yield Path(name)
 
 
 def _settings(url: str, folder: Path, **redis: object) -> Settings:

@@ -1,6 +1,5 @@
 """A worker's surroundings on the tests' Redis, checked after each test for what must hold."""
 
-import tempfile
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
@@ -11,7 +10,7 @@ from jobqueue.settings import StorageSettings
 from jobqueue.storage.base import Storage
 from tests.broker.invariants import violations
 from tests.storage.steps import started
-from tests.support.s3 import ACCESS_KEY, BUCKET, SECRET_KEY, moto_server
+from tests.support.s3 import BUCKET, moto_with_credentials
 
 from .harness import QUEUE, Harness, open_broker
 
@@ -29,12 +28,8 @@ async def harness(redis_url: str, namespace: str, tmp_path: Path) -> AsyncIterat
 @pytest.fixture(scope="session")
 def s3_url() -> Iterator[str]:
     """An S3 server, with the credentials for it in the environment."""
-    with pytest.MonkeyPatch.context() as patch, tempfile.TemporaryDirectory() as folder:
-        patch.setenv("AWS_ACCESS_KEY_ID", ACCESS_KEY)
-        patch.setenv("AWS_SECRET_ACCESS_KEY", SECRET_KEY)
-        patch.setenv("AWS_CONFIG_FILE", "/dev/null")
-        with moto_server(Path(folder)) as server:
-            yield server.url
+    with moto_with_credentials() as url:
+        yield url
 
 
 @pytest.fixture(params=["folder", "s3"])

@@ -1,8 +1,7 @@
 """A network that drops every packet between a worker and Redis: nobody is told, nothing arrives."""
 
 import asyncio
-import tempfile
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from pathlib import Path
 from time import monotonic
 from typing import Any
@@ -26,13 +25,6 @@ LEASE = 2.0
 BACK_AGAIN = 12.0
 """Seconds after which a worker has noticed that its connections are dead, one after the other, and
 made new ones; see `BLOCK_SLACK` and `REPLY_TIMEOUT`."""
-
-
-@pytest.fixture
-def folder() -> Iterator[Path]:
-    """A folder with a path short enough for sockets."""
-    with tempfile.TemporaryDirectory(prefix="jq-") as name:
-        yield Path(name)
 
 
 @pytest.fixture
