@@ -29,13 +29,14 @@ class Spreader:
         counts = await self._partitions.known()
         if not counts:
             return list(jobs)
-        ahead = {_queue_of(job) for job in jobs if not _is_plain(job)}
+        # a job that is not spread yet is in its queue's first partition, which has the queue's name
+        ahead = {partition_of(job.id) for job in jobs if not _is_plain(job)}
         targets = {
             queue: self._next(queue, counts[queue])
-            for queue in {_queue_of(job) for job in jobs}
+            for queue in {partition_of(job.id) for job in jobs}
             if queue in counts and queue not in ahead
         }
-        return [_placed(job, targets.get(_queue_of(job))) for job in jobs]
+        return [_placed(job, targets.get(partition_of(job.id))) for job in jobs]
 
     def _next(self, queue: str, count: int) -> str:
         self._turn += 1
@@ -51,8 +52,3 @@ def _placed(job: NewJob, partition: str | None) -> NewJob:
     if partition is None:
         return job
     return msgspec.structs.replace(job, id=f"{partition}-{job.id[-ULID_LENGTH:]}")
-
-
-def _queue_of(job: NewJob) -> str:
-    """Where it is before it is spread."""
-    return partition_of(job.id)

@@ -146,30 +146,15 @@ class Submitter:
     async def prepare(self, request: JobRequest, payload_path: str) -> NewJob:
         """A checked job; raises as `submit` does."""
         job_type = await self._catalog.find(request.type)
-        return self._checked(
-            request, job_type, payload_path, *await self._prepared(request, job_type)
-        )
+        return await self._checked(request, job_type, payload_path)
 
-    async def _prepared(
-        self, request: JobRequest, job_type: JobType
-    ) -> tuple[bytes, InvalidRequest | None]:
-        """The payload as the job is to keep it, and what its type finds wrong with it."""
-        payload = bytes(request.payload)
-        if job_type.prepare is None or len(payload) > self._limits.payload:
-            return payload, None
-        try:
-            return await job_type.prepare(payload), None
-        except InvalidRequest as error:
-            return payload, error
-
-    def _checked(
-        self,
-        request: JobRequest,
-        job_type: JobType,
-        payload_path: str,
-        payload: bytes,
-        wrong: InvalidRequest | None,
-    ) -> NewJob:
+    async def _checked(self, request: JobRequest, job_type: JobType, payload_path: str) -> NewJob:
+        payload, wrong = bytes(request.payload), None
+        if job_type.prepare is not None and len(payload) <= self._limits.payload:
+            try:
+                payload = await job_type.prepare(payload)
+            except InvalidRequest as error:
+                wrong = error
         if len(payload) > self._limits.payload:
             raise PayloadTooLarge(
                 f"the payload has {len(payload)} bytes, at most {self._limits.payload} are "
@@ -198,8 +183,7 @@ class Submitter:
                 await asyncio.sleep(0)
             try:
                 job_type = types.get(request.type) or await self._catalog.find(request.type)
-                prepared = await self._prepared(request, job_type)
-                jobs.append(self._checked(request, job_type, "/payload", *prepared))
+                jobs.append(await self._checked(request, job_type, "/payload"))
                 types[request.type] = job_type
             except InvalidRequest as error:
                 wrong.add(index, error)

@@ -91,11 +91,6 @@ def unknown_type(job: ClaimedJob, retry: Retry) -> Verdict:
     return try_again(job, retry, UnknownType(message), failure, reason="unknown_type")
 
 
-def undecodable(job: ClaimedJob, error: Exception) -> Verdict:
-    """The payload is not what the type takes; no attempt can change that."""
-    return dead(job, "undecodable_payload", f"{type(error).__name__}: {error}")
-
-
 def returned(job: ClaimedJob) -> Verdict:
     """The job goes back to its lane as it came, nothing spent."""
     return Verdict(job.id, job.token, Outcome.RETURNED)
