@@ -128,8 +128,10 @@ class S3Upload:
         try:
             async with asyncio.TaskGroup() as group:
                 number = 0
-                while part := held.pop() if held else await anext(parts, b""):
-                    await slots.acquire()
+                while await slots.acquire():  # first, so that no part waits for its turn in memory
+                    part = held.pop() if held else await anext(parts, b"")
+                    if not part:
+                        break
                     number += 1
                     group.create_task(send(number, part))
                     del part
