@@ -235,11 +235,18 @@ async def test_a_browser_is_replaced_when_it_is_old() -> None:
     pool = RenderPool(RenderSettings(slots=1), LimitSettings(), max_browser_age=1)
     await pool.start()
     try:
-        first = pool._supply.browser
+        first, launch = pool._supply.browser, pool._supply._launch
         assert first is not None
-        await until(lambda: pool._supply.browser is not first)
-        assert first.alive
+        overlaps: list[bool] = []
+
+        async def noted() -> Browser:
+            successor = await launch()
+            overlaps.append(first.alive)
+            return successor
+
+        pool._supply._launch = noted
         await until(lambda: not first._folder.path.exists())
+        assert overlaps[0]
         assert restarts._value.get() > before
         assert page_texts(await pdf_of(pool, "next")) == ["next"]
     finally:
