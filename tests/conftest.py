@@ -18,7 +18,7 @@ def redis_url() -> Iterator[str]:
 
 
 @pytest.fixture
-def folder() -> Iterator[Path]:
+def socket_folder() -> Iterator[Path]:
     """A folder with a path short enough for sockets."""
     with tempfile.TemporaryDirectory(prefix="jq-") as name:
         yield Path(name)

@@ -24,16 +24,18 @@ from .helpers import QUEUE, claim, claim_one, counts, enqueue, new_job, settle
 
 
 @pytest.fixture
-async def proxy(redis_url: str, folder: Path) -> AsyncIterator[LossyProxy]:
+async def proxy(redis_url: str, socket_folder: Path) -> AsyncIterator[LossyProxy]:
     """A proxy in front of the tests' Redis."""
-    async with lossy_proxy(Path(redis_url.removeprefix("unix://")), folder / "proxy") as proxy:
+    async with lossy_proxy(
+        Path(redis_url.removeprefix("unix://")), socket_folder / "proxy"
+    ) as proxy:
         yield proxy
 
 
 @pytest.fixture
-async def lossy(proxy: LossyProxy, folder: Path, broker: Broker) -> AsyncIterator[Broker]:  # noqa: ARG001 - it must listen
+async def lossy(proxy: LossyProxy, socket_folder: Path, broker: Broker) -> AsyncIterator[Broker]:  # noqa: ARG001 - it must listen
     """A broker behind the proxy, in the namespace of the plain `broker`."""
-    connections = await Connections.open(f"unix://{folder}/proxy")
+    connections = await Connections.open(f"unix://{socket_folder}/proxy")
     namespace = broker._keys.control.partition(":")[0]
     lossy = Broker(connections, namespace=namespace, retention=RetentionSettings())
     yield lossy
@@ -116,9 +118,9 @@ async def test_calls_in_flight_fail_together_and_clearly(lossy: Broker, proxy: L
     assert {type(end) for end in ends} == {RedisUnavailable}
 
 
-async def test_a_frozen_server_is_given_up(folder: Path) -> None:
+async def test_a_frozen_server_is_given_up(socket_folder: Path) -> None:
     """A server that accepts and never answers is noticed within the reply timeout."""
-    with redis_server(folder) as url:
+    with redis_server(socket_folder) as url:
         channel = Channel(parse_address(url), name="test", reply_timeout=0.3)
         await channel.execute("PING")
         pid = int((await channel.execute("INFO", "server")).split(b"process_id:")[1].split()[0])
@@ -134,9 +136,11 @@ async def test_a_frozen_server_is_given_up(folder: Path) -> None:
         await channel.close()
 
 
-async def test_a_call_after_a_break_is_given_up_too(proxy: LossyProxy, folder: Path) -> None:
+async def test_a_call_after_a_break_is_given_up_too(proxy: LossyProxy, socket_folder: Path) -> None:
     """A connection that follows a broken one is watched just as that was."""
-    channel = Channel(parse_address(f"unix://{folder}/proxy"), name="test", reply_timeout=0.5)
+    channel = Channel(
+        parse_address(f"unix://{socket_folder}/proxy"), name="test", reply_timeout=0.5
+    )
     first = asyncio.create_task(channel.execute("BLPOP", "none", "30"))
     await eventually(lambda: channel.client_id)
     proxy.break_all()
@@ -147,10 +151,10 @@ async def test_a_call_after_a_break_is_given_up_too(proxy: LossyProxy, folder: P
     await channel.close()
 
 
-async def test_an_open_broker_survives_a_restart_of_redis(folder: Path) -> None:
+async def test_an_open_broker_survives_a_restart_of_redis(socket_folder: Path) -> None:
     """Redis comes back with its append-only file, and work goes on."""
     options = ("--appendonly", "yes", "--appendfsync", "always")
-    with redis_server(folder, *options) as url:
+    with redis_server(socket_folder, *options) as url:
         connections = await Connections.open(url)
         broker = Broker(connections, namespace="n", retention=RetentionSettings())
         (job_id,) = await enqueue(broker)
@@ -158,7 +162,7 @@ async def test_an_open_broker_survives_a_restart_of_redis(folder: Path) -> None:
         job = await claim_one(consumer)
     with pytest.raises(RedisUnavailable, match="Redis"):
         await broker.ping()
-    with redis_server(folder, *options):
+    with redis_server(socket_folder, *options):
         assert await settle(consumer, [job], Outcome.COMPLETED, result=b"1") == [Settled.OK]
         read = await broker.get(job_id)
         assert read is not None
@@ -166,10 +170,10 @@ async def test_an_open_broker_survives_a_restart_of_redis(folder: Path) -> None:
     await broker.close()
 
 
-async def test_an_absent_server_is_named(folder: Path) -> None:
+async def test_an_absent_server_is_named(socket_folder: Path) -> None:
     """The message says which URL could not be reached."""
-    with pytest.raises(ServerUnreachable, match=f"{folder}/none"):
-        await Connections.open(f"unix://{folder}/none")
+    with pytest.raises(ServerUnreachable, match=f"{socket_folder}/none"):
+        await Connections.open(f"unix://{socket_folder}/none")
 
 
 async def test_a_password_is_never_shown() -> None:
@@ -186,12 +190,12 @@ async def test_a_wrong_url_is_a_setting_error() -> None:
         await Connections.open("http://example.com")
 
 
-async def test_a_wrong_password_is_said(folder: Path) -> None:
+async def test_a_wrong_password_is_said(socket_folder: Path) -> None:
     """A refused login is named as such."""
-    with redis_server(folder, "--requirepass", "right") as url:
+    with redis_server(socket_folder, "--requirepass", "right") as url:
         with pytest.raises(ServerUnreachable, match="refused the login"):
-            await Connections.open(f"unix://:wrong@{folder}/redis.sock")
-        connections = await Connections.open(f"unix://:right@{folder}/redis.sock?db=3")
+            await Connections.open(f"unix://:wrong@{socket_folder}/redis.sock")
+        connections = await Connections.open(f"unix://:right@{socket_folder}/redis.sock?db=3")
         assert b"db=3" in await connections.commands.execute("CLIENT", "LIST")
         await connections.close()
         assert url

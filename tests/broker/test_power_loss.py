@@ -33,9 +33,9 @@ CUTS = 25
 """Places at which the file ends, each of which is a start of Redis: about 5 s in all."""
 
 
-async def test_the_file_ends_in_the_middle_of_a_record(folder: Path, namespace: str) -> None:
+async def test_the_file_ends_in_the_middle_of_a_record(socket_folder: Path, namespace: str) -> None:
     """Wherever it was cut: Redis starts, what it has holds together, and can be worked off."""
-    disk = folder / "disk"
+    disk = socket_folder / "disk"
     disk.mkdir()
     with redis_server(disk, *EVERYSEC) as url:
         broker = await _broker(url, namespace)
@@ -45,7 +45,7 @@ async def test_the_file_ends_in_the_middle_of_a_record(folder: Path, namespace: 
     size = _file(disk).stat().st_size
     seen: set[int] = set()
     for cut in (0, *random.sample(range(1, size), CUTS), size):
-        with redis_server(_copy(disk, folder, cut), *EVERYSEC) as url:
+        with redis_server(_copy(disk, socket_folder, cut), *EVERYSEC) as url:
             broker = await _broker(url, namespace)
             with redis.Redis.from_url(url, decode_responses=True, encoding="latin-1") as client:
                 assert violations(client, prefix_of(namespace)) == [], f"cut at {cut} of {size}"
@@ -57,9 +57,11 @@ async def test_the_file_ends_in_the_middle_of_a_record(folder: Path, namespace: 
 
 
 @pytest.mark.skipif(not has_waitaof(server_binary()), reason="the server is older than Redis 7.2")
-async def test_what_was_said_to_be_on_the_disk_is_there(folder: Path, namespace: str) -> None:
+async def test_what_was_said_to_be_on_the_disk_is_there(
+    socket_folder: Path, namespace: str
+) -> None:
     """A job that was accepted with `fsync` survives when nothing after its confirmation does."""
-    disk = folder / "disk"
+    disk = socket_folder / "disk"
     disk.mkdir()
     confirmed: list[tuple[int, list[str]]] = []
     ids: list[str] = []
@@ -75,7 +77,7 @@ async def test_what_was_said_to_be_on_the_disk_is_there(folder: Path, namespace:
         await broker.close()
         _kill(url)
     for cut, safe in confirmed:
-        with redis_server(_copy(disk, folder, cut), *EVERYSEC) as url:
+        with redis_server(_copy(disk, socket_folder, cut), *EVERYSEC) as url:
             broker = await _broker(url, namespace)
             assert {await state_of(broker, job_id) for job_id in safe} == {State.QUEUED}
             with redis.Redis.from_url(url, decode_responses=True, encoding="latin-1") as client:

@@ -22,12 +22,12 @@ docs/guarantees.md."""
 
 
 async def test_redis_away_is_503_and_back_is_202(
-    folder: Path, namespace: str, tmp_path: Path
+    socket_folder: Path, namespace: str, tmp_path: Path
 ) -> None:
     """Without Redis the API is 503 and says when to try again; with it all works again."""
     on_disk = ("--appendonly", "yes", "--appendfsync", "always")
     async with AsyncExitStack() as stack:
-        with redis_server(folder, *on_disk) as url:
+        with redis_server(socket_folder, *on_disk) as url:
             service = await stack.enter_async_context(running_service(url, namespace, tmp_path))
             job_id = await service.submit("echo")
         for method, path, body in (
@@ -46,15 +46,15 @@ async def test_redis_away_is_503_and_back_is_202(
             assert answer.headers["Retry-After"].isdigit()
         assert (await service.get("/healthz")).status == 200
         assert (await service.post("/api/v1/jobs", {**SUBMIT, "delay": -1})).status == 422
-        with redis_server(folder, *on_disk):
+        with redis_server(socket_folder, *on_disk):
             assert (await service.post("/api/v1/jobs", SUBMIT)).status == 202
             assert (await service.get(f"/api/v1/jobs/{job_id}")).json()["state"] == "queued"
             assert (await service.get("/api/v1/stats")).json()["queued"] == 2
 
 
-async def test_a_full_redis_is_503(folder: Path, namespace: str, tmp_path: Path) -> None:
+async def test_a_full_redis_is_503(socket_folder: Path, namespace: str, tmp_path: Path) -> None:
     """A Redis without memory refuses new jobs with 503, and is still read and cancelled."""
-    with redis_server(folder) as url:
+    with redis_server(socket_folder) as url:
         async with running_service(url, namespace, tmp_path) as service:
             job_id = await service.submit("echo")
             with redis.Redis.from_url(url) as client:
@@ -66,10 +66,10 @@ async def test_a_full_redis_is_503(folder: Path, namespace: str, tmp_path: Path)
 
 
 async def test_a_queue_of_another_version_is_503(
-    folder: Path, namespace: str, tmp_path: Path
+    socket_folder: Path, namespace: str, tmp_path: Path
 ) -> None:
     """A queue whose layout this version does not know is refused with words that say what to do."""
-    with redis_server(folder) as url:
+    with redis_server(socket_folder) as url:
         async with running_service(url, namespace, tmp_path) as service:
             with redis.Redis.from_url(url) as client:
                 client.hset(f"{namespace}:{{default}}:meta", "version", 999)
@@ -79,12 +79,12 @@ async def test_a_queue_of_another_version_is_503(
 
 
 async def test_a_redis_that_cannot_write_to_disk_is_503(
-    folder: Path, namespace: str, tmp_path: Path
+    socket_folder: Path, namespace: str, tmp_path: Path
 ) -> None:
     """What Redis could not keep it does not take; when it can again, all works by itself."""
-    disk = folder / "disk"
+    disk = socket_folder / "disk"
     disk.mkdir()
-    with redis_server(folder, "--dir", str(disk)) as url:
+    with redis_server(socket_folder, "--dir", str(disk)) as url:
         async with running_service(url, namespace, tmp_path) as service:
             with redis.Redis.from_url(url) as client:
                 client.config_set("save", "3600 1")  # 6.2 does not take it after an empty one
@@ -110,7 +110,7 @@ async def test_an_error_of_redis_is_not_the_clients(
 
 
 async def test_a_network_that_drops_all(
-    folder: Path, redis_url: str, namespace: str, tmp_path: Path
+    socket_folder: Path, redis_url: str, namespace: str, tmp_path: Path
 ) -> None:
     """An API that is cut off from Redis says 503 in bounded time, and loses nothing it accepted.
 
@@ -119,8 +119,8 @@ async def test_a_network_that_drops_all(
     """
     server = Path(redis_url.removeprefix("unix://"))
     async with (
-        lossy_proxy(server, folder / "network") as network,
-        running_service(f"unix://{folder}/network", namespace, tmp_path) as service,
+        lossy_proxy(server, socket_folder / "network") as network,
+        running_service(f"unix://{socket_folder}/network", namespace, tmp_path) as service,
     ):
         accepted = [await service.submit("echo") for _ in range(3)]
         network.hold()

@@ -1,7 +1,6 @@
 """A master that sentinels name, and that changes while its queues are worked on."""
 
 import asyncio
-import tempfile
 from collections.abc import AsyncIterator, Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -24,17 +23,10 @@ from .pipeline import running_pipeline
 
 
 @pytest.fixture
-def setup(folder: Path) -> Iterator[SentinelSetup]:
+def setup(socket_folder: Path) -> Iterator[SentinelSetup]:
     """A set-up that its test alone breaks: a second failover may have to wait for 10 s."""
-    with sentinel_setup(folder) as setup:
+    with sentinel_setup(socket_folder) as setup:
         yield setup
-
-
-@pytest.fixture
-def folder() -> Iterator[Path]:
-    """A folder of the test's own."""
-    with tempfile.TemporaryDirectory(prefix="jq-") as name:
-        yield Path(name)
 
 
 @pytest.fixture
@@ -94,15 +86,15 @@ async def test_all_jobs_end_once_though_their_master_is_killed(
         assert (await harness.ended(job_id)).state is State.COMPLETED
 
 
-async def test_a_sentinel_that_names_a_replica_is_not_believed(folder: Path) -> None:
+async def test_a_sentinel_that_names_a_replica_is_not_believed(socket_folder: Path) -> None:
     """The server's own word about its role counts; another sentinel is asked."""
     with ExitStack() as stack:
-        master = RedisNode(stack, folder, *OPTIONS)
+        master = RedisNode(stack, socket_folder, *OPTIONS)
         place = ("127.0.0.1", str(master.port))
-        replica = RedisNode(stack, folder, *OPTIONS, "--replicaof", *place)
+        replica = RedisNode(stack, socket_folder, *OPTIONS, "--replicaof", *place)
         await_agreement(lambda: replication(replica)["master_link_status"] == "up", "a replica")
-        mistaken = Sentinel(stack, folder, replica.port)
-        right = Sentinel(stack, folder, master.port)
+        mistaken = Sentinel(stack, socket_folder, replica.port)
+        right = Sentinel(stack, socket_folder, master.port)
         url = f"redis+sentinel://127.0.0.1:{mistaken.port},127.0.0.1:{right.port}/{SERVICE}"
         assert mistaken.master() == replica.port
         connections = await Connections.open(url)
@@ -112,11 +104,11 @@ async def test_a_sentinel_that_names_a_replica_is_not_believed(folder: Path) -> 
         assert master.client.exists(f"n:{{{QUEUE}}}:{job_id[-26:]}")
 
 
-async def test_a_login_is_the_masters_and_sentinels_have_their_own(folder: Path) -> None:
+async def test_a_login_is_the_masters_and_sentinels_have_their_own(socket_folder: Path) -> None:
     """Either password is sent only where it belongs, and to the right database."""
     with ExitStack() as stack:
-        master = RedisNode(stack, folder, *OPTIONS)
-        sentinel = Sentinel(stack, folder, master.port)
+        master = RedisNode(stack, socket_folder, *OPTIONS)
+        sentinel = Sentinel(stack, socket_folder, master.port)
         master.client.config_set("requirepass", "master-secret")
         sentinel.client.execute_command("SENTINEL", "SET", SERVICE, "AUTH-PASS", "master-secret")
         sentinel.client.execute_command(
@@ -131,11 +123,11 @@ async def test_a_login_is_the_masters_and_sentinels_have_their_own(folder: Path)
         assert "-secret" not in str(caught.value)
 
 
-async def test_who_does_not_lead_to_a_master_is_named(folder: Path) -> None:
+async def test_who_does_not_lead_to_a_master_is_named(socket_folder: Path) -> None:
     """The message says what each sentinel has answered, and shows no password."""
     with ExitStack() as stack:
-        master = RedisNode(stack, folder, *OPTIONS)
-        sentinel = Sentinel(stack, folder, master.port)
+        master = RedisNode(stack, socket_folder, *OPTIONS)
+        sentinel = Sentinel(stack, socket_folder, master.port)
         hosts = f"127.0.0.1:1,127.0.0.1:{sentinel.port}"
         with pytest.raises(ServerUnreachable) as caught:
             await Connections.open(f"redis+sentinel://:hunter2@{hosts}/other/0")

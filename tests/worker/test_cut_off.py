@@ -28,10 +28,10 @@ made new ones; see `BLOCK_SLACK` and `REPLY_TIMEOUT`."""
 
 
 @pytest.fixture
-async def network(harness: Harness, folder: Path) -> AsyncIterator[LossyProxy]:
+async def network(harness: Harness, socket_folder: Path) -> AsyncIterator[LossyProxy]:
     """The network of one machine."""
     server = Path(harness.url.removeprefix("unix://"))
-    async with lossy_proxy(server, folder / "network") as network:
+    async with lossy_proxy(server, socket_folder / "network") as network:
         yield network
 
 
@@ -39,12 +39,12 @@ async def network(harness: Harness, folder: Path) -> AsyncIterator[LossyProxy]:
 async def remote(
     harness: Harness,
     network: LossyProxy,  # noqa: ARG001 - it must listen
-    folder: Path,
+    socket_folder: Path,
 ) -> AsyncIterator[Harness]:
     """A machine that reaches the tests' Redis through the network."""
-    url = f"unix://{folder}/network"
+    url = f"unix://{socket_folder}/network"
     broker = await open_broker(url, harness.namespace)
-    yield Harness(broker, url, harness.namespace, folder)
+    yield Harness(broker, url, harness.namespace, socket_folder)
     await broker.close()
 
 
