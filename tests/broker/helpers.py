@@ -14,6 +14,9 @@ from tests.support.wait import eventually
 
 QUEUE = "q"
 
+LEASE = 0.3
+"""Seconds of a lease in tests that let it end; short, so that they need not wait for long."""
+
 
 def prefix_of(namespace: str, queue: str = QUEUE) -> str:
     """What the keys of a queue start with."""
@@ -114,3 +117,13 @@ async def idle_worker(broker: Broker, name: str) -> None:
         await settle(consumer, found.jobs, Outcome.COMPLETED, result=b"1")
         if not found.jobs and not found.more:
             await asyncio.shield(consumer.wait(min(found.due_in or 1.0, 1.0)))
+
+
+async def reap_until(broker: Broker, job_id: str, *states: State) -> None:
+    """Pass as a reaper does until the job is in one of `states`."""
+
+    async def passed() -> bool:
+        await broker.reap(QUEUE, lease=LEASE)
+        return await state_of(broker, job_id) in states
+
+    await eventually(passed)

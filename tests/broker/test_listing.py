@@ -9,7 +9,7 @@ from jobqueue.model import Job, Outcome, PoolInfo, TypeInfo, WorkerInfo
 from jobqueue.state import State
 from jobqueue.submission import JobOptions, NewJob, Priority
 
-from .helpers import QUEUE, claim, enqueue, new_job, settle
+from .helpers import QUEUE, claim, enqueue, new_job, reap_until, settle
 
 
 async def all_ids(broker: Broker, state: State, limit: int, **filters: object) -> list[str]:
@@ -77,6 +77,16 @@ async def test_scheduled_jobs_are_listed_by_due_time(broker: Broker) -> None:
     late, soon = new_job(delay_ms=90_000), new_job(delay_ms=10_000)
     await broker.enqueue_many([late, soon])
     assert await all_ids(broker, State.SCHEDULED, 1) == [soon.id, late.id]
+
+
+async def test_a_job_that_came_due_is_listed_once(broker: Broker) -> None:
+    """What woke a worker for a scheduled job does not list it a second time when it is queued."""
+    due, promoted = new_job(delay_ms=1), NewJob(new_job_id("q2"), "noop", b"1", delay_ms=60_000)
+    await broker.enqueue_many([due])
+    await broker.enqueue(promoted)
+    await broker.operator.promote(promoted.id)
+    await reap_until(broker, due.id, State.QUEUED)
+    assert await all_ids(broker, State.QUEUED, 1) == [due.id, promoted.id]
 
 
 async def test_a_filter_bounds_the_work_of_a_call(broker: Broker) -> None:

@@ -12,26 +12,24 @@ from jobqueue.state import State
 from tests.support.redis import RedisClient
 from tests.support.wait import eventually
 
-from .helpers import QUEUE, claim, claim_one, counts, enqueue, prefix_of, settle, state_of
-
-LEASE = 0.3
-"""Seconds; short, so that tests need not wait for long."""
+from .helpers import (
+    LEASE,
+    QUEUE,
+    claim,
+    claim_one,
+    counts,
+    enqueue,
+    prefix_of,
+    reap_until,
+    settle,
+    state_of,
+)
 
 
 @pytest.fixture
 async def frail(broker: Broker) -> Consumer:
     """A worker with a short lease, which the tests let die."""
     return await broker.consumer(QUEUE, worker_id="frail", lease=LEASE)
-
-
-async def reap_until(broker: Broker, job_id: str, *states: State) -> None:
-    """Pass as a reaper does until the job is in one of `states`."""
-
-    async def passed() -> bool:
-        await broker.reap(QUEUE, lease=LEASE)
-        return await state_of(broker, job_id) in states
-
-    await eventually(passed)
 
 
 async def test_the_job_of_a_lost_worker_runs_elsewhere(

@@ -8,6 +8,7 @@ local function promote(limit)
   local jobs = {}
   for i = 1, #ids do jobs[i] = job_of(ids[i], {'lane', 'x'}) end
   many('ZREM', key('scheduled'), ids)
+  forget_hint(ids)
   for _, job in ipairs(jobs) do
     redis.call('HSET', status_key(job.id), 'state', 'queued')
     ready(job.id, LANE_OF[job.lane or first_letter(job.id)], false, job.x.g)

@@ -86,6 +86,14 @@ local function wake_for(id)
   end
 end
 
+-- Takes back the hint for a job that becomes ready, which would stand there and in its lane.
+local function forget_hint(ids)
+  local handed = redis.call('LINDEX', key('handoff'), 0)
+  for _, id in ipairs(ids) do
+    if id == handed then redis.call('LPOP', key('handoff')) end
+  end
+end
+
 -- The first scheduled job: {id, when it is due}.
 local function first_due() return redis.call('ZRANGE', key('scheduled'), 0, 0, 'WITHSCORES') end
 
