@@ -8,19 +8,27 @@ from jobqueue.ids import split_job_id
 
 KEY_PREFIX = "reports"
 
-_KEY = re.compile(rf"{KEY_PREFIX}/([^/]+)\.[^/.]+\.pdf")
+PICTURE = "late.jpeg"
+"""How the key of a picture ends: what was there of a document that was not ready in time."""
+
+_KEY = re.compile(rf"{KEY_PREFIX}/([^/]+)\.[^/.]+\.(?:pdf|png|jpeg|webp|html|{re.escape(PICTURE)})")
 
 
 class _Pointer(msgspec.Struct, frozen=True):
     key: str
 
 
-def document_key(job_id: str, token: str) -> str:
+def document_key(job_id: str, token: str, suffix: str = "pdf") -> str:
     """The key under which the delivery of this token stores its document.
 
     Without a folder for each job: on a disk that would be one more write to wait for.
     """
-    return f"{KEY_PREFIX}/{job_id}.{token}.pdf"
+    return f"{KEY_PREFIX}/{job_id}.{token}.{suffix}"
+
+
+def is_picture(key: str) -> bool:
+    """Whether the key is that of a picture of a document that was not ready in time."""
+    return key.endswith(f".{PICTURE}")
 
 
 def job_of_document(key: str) -> str | None:

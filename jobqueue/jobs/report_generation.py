@@ -1,4 +1,4 @@
-"""`report-generation`: a template with data, or HTML, becomes a stored PDF."""
+"""`report-generation`: a template with data, or HTML, becomes a stored PDF, image or page."""
 
 import asyncio
 import time
@@ -8,12 +8,13 @@ import msgspec
 
 from jobqueue import metrics
 from jobqueue.context import JobContext
-from jobqueue.jobs.report_documents import document_key
+from jobqueue.jobs.report_documents import PICTURE, document_key
 from jobqueue.jobs.report_request import HtmlSource, ReportParser, ReportRequest, TemplateSource
 from jobqueue.registry import JobType
-from jobqueue.render.filenames import filename_from_title
-from jobqueue.render.options import RenderOptions
-from jobqueue.render.pool import RenderPool
+from jobqueue.render.failures import RenderTimeout
+from jobqueue.render.filenames import filename_for, filename_from_title
+from jobqueue.render.options import CONTENT_TYPES, RenderOptions
+from jobqueue.render.pool import Rendered, RenderPool
 from jobqueue.render.templates import Templates
 from jobqueue.retry import DEFAULT_RETRY
 from jobqueue.storage.base import Storage, Upload
@@ -25,7 +26,6 @@ QUEUE = "reports"
 TIMEOUT = 120.0
 """Seconds that one attempt may take, upload included."""
 
-CONTENT_TYPE = "application/pdf"
 DEFAULT_FILENAME = "report.pdf"
 DOCUMENT_PATH = "/api/v1/reports"
 
@@ -44,6 +44,7 @@ class ReportResult(msgspec.Struct, frozen=True):
         document: where the API serves it.
         key: where it is in the storage.
         bytes: its size.
+        pages: of a PDF.
         warnings: what of the document is not in it.
     """
 
@@ -53,7 +54,7 @@ class ReportResult(msgspec.Struct, frozen=True):
     content_type: str
     bytes: int
     sha256: str
-    pages: int
+    pages: int | None
     warnings: tuple[str, ...]
 
 
@@ -78,23 +79,37 @@ class ReportHandler:
             Unrecoverable: the template, the data or the options cannot give a document.
         """
         job.progress(5, "rendering")
+        options = request.options
         html = await self._html(request)
-        now = asyncio.get_running_loop().time()
-        deadline = job.deadline - (job.deadline - now) * UPLOAD_SHARE
-        pdf = await self._renderer.pdf(html, request.options, deadline=deadline)
+        document = await self._render(job, html, options)
         job.progress(80, "uploading")
-        filename = request.options.filename or filename_from_title(html) or DEFAULT_FILENAME
-        upload = await self._store(document_key(job.id, job.token), pdf.data, filename)
+        filename = options.filename or filename_from_title(html) or DEFAULT_FILENAME
+        content_type = CONTENT_TYPES[options.output]
+        filename = filename_for(filename, options.output)
+        key = document_key(job.id, job.token, options.output)
+        upload = await self._store(key, document.data, content_type, filename)
         return ReportResult(
             document=f"{DOCUMENT_PATH}/{job.id}",
             key=upload.key,
             filename=filename,
-            content_type=CONTENT_TYPE,
+            content_type=content_type,
             bytes=upload.size,
             sha256=upload.sha256,
-            pages=pdf.pages,
-            warnings=pdf.warnings,
+            pages=document.pages,
+            warnings=document.warnings,
         )
+
+    async def _render(self, job: JobContext, html: str, options: RenderOptions) -> Rendered:
+        now = asyncio.get_running_loop().time()
+        deadline = job.deadline - (job.deadline - now) * UPLOAD_SHARE
+        try:
+            return await self._renderer.render(html, options, deadline=deadline)
+        except RenderTimeout as error:
+            if error.picture is None:
+                raise
+            key = document_key(job.id, job.token, PICTURE)
+            await self._store(key, error.picture, "image/jpeg", PICTURE)
+            raise RenderTimeout(f"{error}; what was there is stored as {key}") from error
 
     async def _html(self, request: ReportRequest) -> str:
         match request.source:
@@ -111,10 +126,10 @@ class ReportHandler:
         metrics.RENDER.labels("static", "template").observe(time.perf_counter() - started)
         return html
 
-    async def _store(self, key: str, document: bytes, filename: str) -> Upload:
+    async def _store(self, key: str, document: bytes, content_type: str, filename: str) -> Upload:
         started = time.perf_counter()
         upload = await self._storage.put(
-            key, chunks_of(document), content_type=CONTENT_TYPE, filename=filename
+            key, chunks_of(document), content_type=content_type, filename=filename
         )
         metrics.UPLOAD.observe(time.perf_counter() - started)
         metrics.UPLOAD_BYTES.inc(upload.size)

@@ -1,12 +1,13 @@
 """One Chromium with its driver and its folder: started together, ended together."""
 
 import asyncio
+from collections.abc import Sequence
 from pathlib import Path
 
 import structlog
 from playwright import async_api
 
-from jobqueue.render.chromium import FLAGS, environment
+from jobqueue.render.chromium import environment
 from jobqueue.render.folder import BrowserFolder
 from jobqueue.render.loss import Loss
 from jobqueue.render.memory import end_large_processes
@@ -53,12 +54,19 @@ class Browser:
 
     @classmethod
     async def launch(
-        cls, executable: Path, *, sandbox: bool, proxy_flag: str, memory_limit: int
+        cls,
+        executable: Path,
+        *,
+        flags: Sequence[str],
+        sandbox: bool,
+        proxy_flag: str,
+        memory_limit: int,
     ) -> "Browser":
         """Start Chromium.
 
         Args:
             executable: the program.
+            flags: the switches of its lane.
             sandbox: whether it must run in its sandbox (it then fails where it cannot).
             proxy_flag: the switch that decides where its requests go.
             memory_limit: bytes that a renderer may have, see `hold_memory`.
@@ -69,13 +77,13 @@ class Browser:
         browser = cls(BrowserFolder(), sandboxed=sandbox, memory_limit=memory_limit)
         try:
             async with asyncio.timeout(LAUNCH_DEADLINE):
-                await browser._start(executable, proxy_flag)
+                await browser._start(executable, [*flags, proxy_flag])
         except BaseException:
             await browser.close()
             raise
         return browser
 
-    async def _start(self, executable: Path, proxy_flag: str) -> None:
+    async def _start(self, executable: Path, flags: list[str]) -> None:
         folder = self._folder.path
         self._playwright = await async_api.async_playwright().start()
         # A persistent context is the way to say where profile and artifacts go.
@@ -83,7 +91,7 @@ class Browser:
             folder / "profile",
             artifacts_dir=folder / "artifacts",
             executable_path=executable,
-            args=[*FLAGS, proxy_flag],
+            args=flags,
             chromium_sandbox=self.sandboxed,
             env=environment(folder),
             handle_sigint=False,
@@ -122,11 +130,16 @@ class Browser:
         if self.alive and self._processes:
             self.memory_kills += end_large_processes(self._processes[0].pid, self.memory_limit)
 
-    async def new_context(self) -> async_api.BrowserContext:
-        """A context with nothing in it and JavaScript off."""
+    async def new_context(self, *, javascript: bool) -> async_api.BrowserContext:
+        """A context with nothing in it, in which scripts can run or not."""
         if self._browser is None or self.loss.happened:
             raise async_api.Error("Chromium has been closed")
-        return await self._browser.new_context(java_script_enabled=False, accept_downloads=False)
+        return await self._browser.new_context(
+            java_script_enabled=javascript,
+            accept_downloads=False,
+            service_workers="block" if javascript else "allow",
+            no_viewport=javascript,  # a live page has the viewport of its job
+        )
 
     async def close(self) -> None:
         """End Chromium and its driver, by force if need be, and remove their folder."""

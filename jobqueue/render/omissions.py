@@ -65,6 +65,12 @@ _LETTER = re.compile(r"\\(?:0{0,4}[4-7][\da-f](?![\da-f])|[g-z])", re.IGNORECASE
 _META_CHARSET = '<meta charset="utf-8">'
 
 
+def may_be_late(html: str) -> bool:
+    """Whether fonts or images may be missing when everything else of a document is there."""
+    lowered = html.lower()
+    return "font-face" in lowered or "loading" in lowered
+
+
 def is_plain(html: str) -> bool:
     """Whether a document refers to nothing and leaves nothing behind.
 
@@ -112,7 +118,22 @@ def list_omissions(
         failed: addresses that the page asked for and did not get.
         broken_images: addresses of images that show nothing.
     """
-    found = list(dict.fromkeys(_omissions(html, failed, broken_images)))
+    return _bounded(_omissions(html, failed, broken_images))
+
+
+def list_losses(failed: Iterable[str], exceptions: Iterable[str]) -> tuple[str, ...]:
+    """Warnings about what a document with scripts did not get, and what of it failed.
+
+    Args:
+        failed: addresses that the page asked for and did not get.
+        exceptions: errors that its scripts did not catch.
+    """
+    errors = [f"script failed: {error}" for error in exceptions]
+    return _bounded([*errors, *(f"not loaded: {shorten(address)}" for address in failed)])
+
+
+def _bounded(warnings: Iterable[str]) -> tuple[str, ...]:
+    found = list(dict.fromkeys(warnings))
     if len(found) > MAX_WARNINGS:
         rest = len(found) - MAX_WARNINGS + 1
         found[MAX_WARNINGS - 1 :] = [f"and {rest} more"]

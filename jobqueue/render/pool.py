@@ -2,8 +2,7 @@
 
 import asyncio
 import os
-import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 
@@ -14,25 +13,34 @@ from playwright import async_api
 from jobqueue import metrics
 from jobqueue.errors import SettingsError
 from jobqueue.render.browser import Browser
-from jobqueue.render.chromium import HOW_TO_INSTALL, DeadProxy, find_chromium
-from jobqueue.render.failures import RenderTimeout
+from jobqueue.render.chromium import (
+    HOW_TO_INSTALL,
+    SCRIPTED_FLAGS,
+    STATIC_FLAGS,
+    DeadProxy,
+    find_chromium,
+)
+from jobqueue.render.failures import document_too_large, too_slow
 from jobqueue.render.folder import sweep
 from jobqueue.render.lane import MAX_PAGE_RENDERS, Lane
 from jobqueue.render.memory import INTERVAL, MAX_RENDERER
 from jobqueue.render.options import RenderOptions
-from jobqueue.render.page import LANE, WarmPage
+from jobqueue.render.page import WarmPage
 from jobqueue.render.page_count import count_pages
+from jobqueue.render.scripted import ScriptedLane
+from jobqueue.render.slots import Slots
 from jobqueue.render.supply import MAX_BROWSER_RENDERS, PageSupply
+from jobqueue.render.tab import PdfStream
 from jobqueue.settings import LimitSettings, RenderSettings
 
 _log = structlog.get_logger(__name__)
 
 
-class RenderedPdf(msgspec.Struct, frozen=True):
-    """A document: its bytes, its number of pages, and what was left out of it."""
+class Rendered(msgspec.Struct, frozen=True):
+    """A document: its bytes, its number of pages where it has any, and what was left out."""
 
     data: bytes
-    pages: int
+    pages: int | None
     warnings: tuple[str, ...]
 
 
@@ -67,8 +75,14 @@ class RenderPool:
         self._max_memory = max_memory
         self._executable: Path | None = None
         self._proxy: DeadProxy | None = None
-        self._supply = PageSupply(self._launch, max_renders=max_browser_renders)
-        self._lane = Lane(self._supply, max_renders=max_page_renders)
+        slots = Slots(settings.slots)
+        self._supply = PageSupply(
+            self._launcher("static", STATIC_FLAGS), WarmPage, max_renders=max_browser_renders
+        )
+        self._lane = Lane(self._supply, slots, max_renders=max_page_renders)
+        self._scripted = ScriptedLane(
+            self._launcher("scripted", SCRIPTED_FLAGS), slots, number=settings.slots
+        )
         self._keepers: asyncio.Task[None] | None = None
 
     async def start(self) -> None:
@@ -112,7 +126,6 @@ class RenderPool:
             page = await self._first_page_unsandboxed()
         if mode == "auto" and not self.sandboxed:
             _log.warning("browser_not_sandboxed", reason=reason)
-        metrics.BROWSER_SANDBOX.labels("static").set(self.sandboxed)
         return page
 
     async def _first_page_unsandboxed(self) -> WarmPage:
@@ -121,17 +134,22 @@ class RenderPool:
         except Exception as error:
             raise SettingsError(_not_started(self._executable, error)) from error
 
-    async def _launch(self) -> Browser:
+    def _launcher(self, lane: str, flags: Sequence[str]) -> Callable[[], Awaitable[Browser]]:
+        return lambda: self._launch(lane, flags)
+
+    async def _launch(self, lane: str, flags: Sequence[str]) -> Browser:
         if self._executable is None or self._proxy is None:
             raise async_api.Error("the render pool is not started")
         browser = await Browser.launch(
             self._executable,
+            flags=flags,
             sandbox=self.sandboxed,
             proxy_flag=self._proxy.flag,
             memory_limit=self._max_memory,
         )
         self.version = browser.version
-        _log.info("browser_started", version=browser.version, sandboxed=self.sandboxed)
+        metrics.BROWSER_SANDBOX.labels(lane).set(self.sandboxed)
+        _log.info("browser_started", lane=lane, version=browser.version, sandboxed=self.sandboxed)
         return browser
 
     async def _keep(self, first: WarmPage) -> None:
@@ -141,21 +159,28 @@ class RenderPool:
                 keepers.create_task(self._lane.keep(first))
                 for _ in range(self._settings.slots - 1):
                     keepers.create_task(self._lane.keep())
+                keepers.create_task(self._scripted.keep())
                 while True:
                     self._supply.hold_memory()
+                    self._scripted.supply.hold_memory()
                     await asyncio.sleep(INTERVAL)
         except* Exception as errors:  # noqa: BLE001 - told by `problem` and to all who wait
             _log.exception("render_pool_stopped", exc_info=errors)
         finally:
-            self._lane.close()
+            self._turn_away()
+
+    def _turn_away(self) -> None:
+        self._lane.close()
+        self._scripted.close()
 
     async def close(self) -> None:
         """End all browsers; jobs that still use one fail and may be tried again."""
-        self._lane.close()
+        self._turn_away()
         if self._keepers is not None:
             self._keepers.cancel()
             await asyncio.wait([self._keepers])
         await self._supply.close()
+        await self._scripted.supply.close()
         if self._proxy is not None:
             self._proxy.close()
 
@@ -165,17 +190,18 @@ class RenderPool:
             return "Chromium has not been started"
         if self._keepers.done():
             return "the render pool has stopped"
-        if self._supply.problem is not None:
-            return self._supply.problem
+        problem = self._supply.problem or self._scripted.supply.problem
+        if problem is not None:
+            return problem
         browser = self._supply.browser
         return None if browser is not None and browser.alive else "Chromium is being restarted"
 
-    async def pdf(self, html: str, options: RenderOptions, *, deadline: float) -> RenderedPdf:
-        """Print a document.
+    async def render(self, html: str, options: RenderOptions, *, deadline: float) -> Rendered:
+        """Make what the options ask for, in the lane that can.
 
         Args:
             html: the document, complete; what it refers to is not loaded.
-            options: paper, margins, header and footer.
+            options: the kind of file, and what it is to look like.
             deadline: when to give up, in the loop's time.
 
         Raises:
@@ -183,22 +209,31 @@ class RenderPool:
             Unrecoverable: it can never succeed.
             BrowserLost, PrintingFailed: another try may succeed.
         """
-        time_given = deadline - asyncio.get_running_loop().time()
-        async with self._page(deadline) as page, _in_time(deadline, time_given):
-            stream, warnings = await page.print(html, options)
-        async with _in_time(deadline, time_given):
-            data = await stream.fetch(self._limits.document)
-        return RenderedPdf(data=data, pages=count_pages(data), warnings=warnings)
+        if not options.is_live:
+            return await self.pdf(html, options, deadline=deadline)
+        given = _time_until(deadline)
+        async with self._scripted.borrow(deadline) as live:
+            made, warnings = await live.render(html, options, deadline)
+        if isinstance(made, PdfStream):
+            async with _in_time(deadline, given):
+                data = await made.fetch(self._limits.document)
+            return Rendered(data, count_pages(data), warnings)
+        if len(made) > self._limits.document:
+            raise document_too_large(self._limits.document)
+        return Rendered(made, None, warnings)
 
-    @asynccontextmanager
-    async def _page(self, deadline: float) -> AsyncIterator[WarmPage]:
-        started = time.perf_counter()
-        page = await self._lane.take(deadline)
-        metrics.RENDER.labels(LANE, "wait").observe(time.perf_counter() - started)
-        try:
-            yield page
-        finally:
-            self._lane.give_back(page)
+    async def pdf(self, html: str, options: RenderOptions, *, deadline: float) -> Rendered:
+        """Print a static document; see `render`."""
+        given = _time_until(deadline)
+        async with self._lane.borrow(deadline) as page, _in_time(deadline, given):
+            stream, warnings = await page.print(html, options)
+        async with _in_time(deadline, given):
+            data = await stream.fetch(self._limits.document)
+        return Rendered(data, count_pages(data), warnings)
+
+
+def _time_until(deadline: float) -> float:
+    return deadline - asyncio.get_running_loop().time()
 
 
 @asynccontextmanager
@@ -207,10 +242,7 @@ async def _in_time(deadline: float, given: float) -> AsyncIterator[None]:
         async with asyncio.timeout_at(deadline):
             yield
     except TimeoutError:
-        raise RenderTimeout(
-            f"the document was not rendered in the {given:.0f} s that it had:"
-            " make it smaller, or submit it with a longer timeout"
-        ) from None
+        raise too_slow(given) from None
 
 
 def _not_found(settings: RenderSettings) -> str:

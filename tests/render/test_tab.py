@@ -102,7 +102,7 @@ async def assert_forgotten(tab: Tab, stream: PdfStream) -> None:
     """Fail unless Chromium knows the stream no more, and the tab waits for none."""
     await tab.all_fetched()
     with pytest.raises(async_api.Error, match="Invalid stream handle"):
-        await tab._session.send("IO.read", {"handle": stream._handle})
+        await tab.session.send("IO.read", {"handle": stream._handle})
 
 
 @pytest.mark.parametrize("html", documents())

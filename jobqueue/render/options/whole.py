@@ -1,26 +1,15 @@
 """All options of a report, validated as a whole."""
 
-from typing import Annotated, Any, Self
+from typing import Any, Self
 
-from pydantic import (
-    BeforeValidator,
-    ModelWrapValidatorHandler,
-    ValidationError,
-    model_validator,
-)
+from pydantic import ModelWrapValidatorHandler, ValidationError, model_validator
 from pydantic_core import InitErrorDetails, PydanticCustomError
 
 from jobqueue.render.options.fields import Filename
-from jobqueue.render.options.paper import PaperOptions
+from jobqueue.render.options.output import OutputOptions
 
 
-def _no_scripts(value: object) -> object:
-    if value is True:
-        raise ValueError("rendering with JavaScript is not available: leave it out or set false")
-    return value
-
-
-class RenderOptions(PaperOptions):
+class RenderOptions(OutputOptions):
     """What a document is to look like, and the name of its file.
 
     Lengths are given as numbers (inches) or texts with a unit (`px`, `in`, `cm`,
@@ -31,7 +20,6 @@ class RenderOptions(PaperOptions):
 
     filename: Filename | None = None
     """Name of the file; made from the document's title when not given."""
-    javascript: Annotated[bool, BeforeValidator(_no_scripts)] = False
 
     @model_validator(mode="wrap")
     @classmethod
