@@ -112,7 +112,7 @@ class LivePage(LanePage):
                     await prepare(self._tab, options)
                     await self._enter(html)
                 with measured(self.lane, "settle"):
-                    await self._settle(options)
+                    await self._settle(html, options)
                 self._check(options)
                 with measured(self.lane, "print"):
                     self._doing = f"making the {options.output}"
@@ -131,7 +131,7 @@ class LivePage(LanePage):
         )
         await loaded.wait()
 
-    async def _settle(self, options: RenderOptions) -> None:
+    async def _settle(self, html: str, options: RenderOptions) -> None:
         """Wait for all that the options name, then for fonts, images and a frame."""
         if options.wait_network_idle:
             self._doing = "wait_network_idle"
@@ -146,7 +146,8 @@ class LivePage(LanePage):
             self._doing = "wait_delay"
             await asyncio.sleep(options.wait_delay)
         self._doing = "waiting for fonts and images"
-        await waiting.until_drawable(self._tab, frames=options.javascript)
+        scripts = options.javascript and omissions.has_scripts(html)
+        await waiting.until_drawable(self._tab, scripts=scripts)
 
     def _check(self, options: RenderOptions) -> None:
         if options.fail_on_console_exception and self._console.exceptions:

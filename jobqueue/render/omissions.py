@@ -18,6 +18,7 @@ _MAX_DATA = 40
 _SCRIPT = re.compile(
     r"<script\b(?![^>]*\btype\s*=\s*[\"']?application/(?:ld\+)?json)", re.IGNORECASE
 )
+_HANDLER = re.compile(r"[\s\"'/]on[a-z]+\s*=", re.IGNORECASE)
 _FRAME = re.compile(r"<(iframe|object|embed|frame|audio|video)\b", re.IGNORECASE)
 _STYLESHEET = re.compile(r"<link\b(?=[^>]*\brel\s*=\s*[\"']?stylesheet)[^>]*", re.IGNORECASE)
 _HREF = re.compile(r"\bhref\s*=\s*(?:\"([^\"]*)\"|'([^']*)'|([^\s>]+))", re.IGNORECASE)
@@ -65,10 +66,14 @@ _LETTER = re.compile(r"\\(?:0{0,4}[4-7][\da-f](?![\da-f])|[g-z])", re.IGNORECASE
 _META_CHARSET = '<meta charset="utf-8">'
 
 
-def may_be_late(html: str) -> bool:
-    """Whether fonts or images may be missing when everything else of a document is there."""
-    lowered = html.lower()
-    return "font-face" in lowered or "loading" in lowered
+def has_scripts(html: str) -> bool:
+    """Whether anything in a document may run."""
+    return "<script" in html.lower() or _HANDLER.search(html) is not None
+
+
+def brings_fonts(html: str) -> bool:
+    """Whether fonts may be missing when everything else of a document is there."""
+    return "font-face" in html.lower()
 
 
 def is_plain(html: str) -> bool:

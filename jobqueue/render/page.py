@@ -14,7 +14,7 @@ from jobqueue.render.loss import Loss
 from jobqueue.render.options import RenderOptions
 from jobqueue.render.printing import print_parameters
 from jobqueue.render.tab import PdfStream, Tab
-from jobqueue.render.waiting import until_drawable
+from jobqueue.render.waiting import until_fonts
 
 LONG = 1.0
 """Seconds of rendering after which a page is worn. A renderer keeps most of the memory that
@@ -89,8 +89,8 @@ class WarmPage(LanePage):
                 with measured(self.lane, "load"):
                     await self._tab.show_as(options.shown_media, options.color_scheme)
                     await self._tab.load(html, waits=not plain)
-                    if not plain and omissions.may_be_late(html):
-                        await until_drawable(self._tab, frames=False)
+                    if not plain and omissions.brings_fonts(html):
+                        await until_fonts(self._tab)
                 broken = [] if plain else await self._broken_images(html)
                 with measured(self.lane, "print"):
                     pdf = await self._tab.print(print_parameters(options))

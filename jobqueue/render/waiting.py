@@ -12,18 +12,27 @@ from jobqueue.render.tab import Tab
 POLL = 0.05
 """Seconds between two looks at an expression."""
 
-_DRAWABLE = """(async () => {
+_FONTS = "document.fonts.ready.then(() => 1)"
+
+_IMAGES = """(async () => {
     for (const image of document.images) image.loading = 'eager';
-    await document.fonts.ready;
     await Promise.all([...document.images].map(image => image.decode().catch(() => {})));
 })()"""
+"""Only where frames are drawn: without them no image says that it is decoded."""
 
 _DRAWN = """new Promise(drawn => {
-    requestAnimationFrame(() => requestAnimationFrame(() => drawn()));
+    let still = 0, frames = 0;
+    new MutationObserver(() => { still = 0; }).observe(
+        document, {subtree: true, childList: true, attributes: true, characterData: true});
+    const frame = () => {
+        if (still++ === 2 || frames++ === 20) drawn(); else requestAnimationFrame(frame);
+    };
+    requestAnimationFrame(frame);
     setTimeout(drawn, 1000);
 })"""
-"""Two frames: in the first, charts that wait for one are drawn. A document may have taken the
-call away, hence the timer."""
+"""Until two frames in a row have changed nothing. A chart may be drawn in one frame, measured in
+the next, and then be cleared and drawn again; one that is always in motion gets 20 frames, and
+one that has taken these calls away 1 s."""
 
 _NO_SELECTOR = ("while parsing", "not a valid selector")
 """What Playwright says of one, itself or for Chromium."""
@@ -54,9 +63,7 @@ async def until_true(tab: Tab, expression: str) -> None:
 
 
 async def _is_true(tab: Tab, expression: str) -> bool:
-    answer = await tab.session.send(
-        "Runtime.evaluate", {"expression": expression, "awaitPromise": True}
-    )
+    answer = await _evaluate(tab, expression)
     failed = answer.get("exceptionDetails")
     if failed is None:
         return _is_truthy(answer["result"])
@@ -77,10 +84,21 @@ def _is_truthy(value: dict[str, Any]) -> bool:
     return bool(value.get("value", True))
 
 
-async def until_drawable(tab: Tab, *, frames: bool) -> None:
-    """Wait until fonts and images can be drawn and, with `frames`, two frames have been."""
-    for expression in (_DRAWABLE, _DRAWN) if frames else (_DRAWABLE,):
-        await tab.session.send("Runtime.evaluate", {"expression": expression, "awaitPromise": True})
+async def until_fonts(tab: Tab) -> None:
+    """Wait until the fonts that the document uses are there."""
+    await _evaluate(tab, _FONTS)
+
+
+async def until_drawable(tab: Tab, *, scripts: bool) -> None:
+    """Wait until fonts and images can be drawn and, with `scripts`, these have come to rest."""
+    for expression in (_IMAGES, _FONTS, _DRAWN) if scripts else (_IMAGES, _FONTS):
+        await _evaluate(tab, expression)
+
+
+async def _evaluate(tab: Tab, expression: str) -> dict[str, Any]:
+    return await tab.session.send(
+        "Runtime.evaluate", {"expression": expression, "awaitPromise": True}
+    )
 
 
 def invalid_selector(field: str, selector: str) -> Unrecoverable:

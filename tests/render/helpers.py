@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 from pypdf import PdfReader
+from pypdf.generic import IndirectObject, StreamObject
 
 HERE = Path(__file__).parent
 SHARED = HERE.parents[1].parent / "shared" / "data"
@@ -102,3 +103,18 @@ def command_line(pid: int) -> str:
         return Path(f"/proc/{pid}/cmdline").read_text().replace("\0", " ")
     except OSError:
         return ""
+
+
+def images_in(pdf: bytes) -> list[bytes]:
+    """Of each image in a document how opaque its pixels are, or else their colours."""
+    reader = PdfReader(io.BytesIO(pdf))
+    objects = [
+        IndirectObject(number, 0, reader).get_object()
+        for number in range(1, reader.trailer["/Size"])
+    ]
+    images = [each for each in objects if isinstance(each, StreamObject)]
+    images = [each for each in images if each.get("/Subtype") == "/Image"]
+    masks = [each["/SMask"] for each in images if "/SMask" in each]
+    return [
+        (each.get("/SMask") or each).get_object().get_data() for each in images if each not in masks
+    ]

@@ -185,7 +185,7 @@ async def test_a_job_cancelled_while_it_waits_leaves_the_queue(own_pool: RenderP
     """Its turn goes to the one behind it."""
     first = asyncio.create_task(pdf_of(own_pool, PAGES * 20))
     second, third = (asyncio.create_task(pdf_of(own_pool, text)) for text in ("two", "three"))
-    await until(lambda: len(own_pool._lane._waiting) == 2)
+    await until(lambda: len(own_pool._lane._slots._waiting) == 2)
     second.cancel()
     assert page_texts(await third) == ["three"]
     assert await first
@@ -249,7 +249,7 @@ async def test_close_leaves_nothing_behind() -> None:
     pids += [child for pid in pids for child in descendants(pid)]
     assert len(pids) > 4
     running, waiting = (asyncio.create_task(pdf_of(pool, HUGE)) for _ in range(2))
-    await until(lambda: len(pool._lane._waiting) == 1)
+    await until(lambda: len(pool._lane._slots._waiting) == 1)
     await pool.close()
     for task in (running, waiting):
         with pytest.raises(BrowserLost):
