@@ -27,7 +27,7 @@ from jobqueue.render.memory import INTERVAL, MAX_RENDERER
 from jobqueue.render.options import RenderOptions
 from jobqueue.render.page import WarmPage
 from jobqueue.render.page_count import count_pages
-from jobqueue.render.scripted import ScriptedLane
+from jobqueue.render.scripted import MAX_SCRIPTED_RENDERS, ScriptedLane
 from jobqueue.render.slots import Slots
 from jobqueue.render.supply import MAX_BROWSER_RENDERS, PageSupply
 from jobqueue.render.tab import PdfStream
@@ -52,6 +52,7 @@ class RenderPool:
         limits: the largest document.
         max_page_renders: documents after which a page is replaced.
         max_browser_renders: documents after which Chromium is replaced.
+        max_scripted_renders: documents with scripts after which theirs is replaced.
         max_memory: bytes that one of Chromium's renderers may have.
 
     Attributes:
@@ -66,6 +67,7 @@ class RenderPool:
         *,
         max_page_renders: int = MAX_PAGE_RENDERS,
         max_browser_renders: int = MAX_BROWSER_RENDERS,
+        max_scripted_renders: int = MAX_SCRIPTED_RENDERS,
         max_memory: int = MAX_RENDERER,
     ) -> None:
         self.version: str | None = None
@@ -81,7 +83,10 @@ class RenderPool:
         )
         self._lane = Lane(self._supply, slots, max_renders=max_page_renders)
         self._scripted = ScriptedLane(
-            self._launcher("scripted", SCRIPTED_FLAGS), slots, number=settings.slots
+            self._launcher("scripted", SCRIPTED_FLAGS),
+            slots,
+            number=settings.slots,
+            max_renders=max_scripted_renders,
         )
         self._keepers: asyncio.Task[None] | None = None
 

@@ -13,7 +13,7 @@ from jobqueue.render.live_page import LivePage
 from jobqueue.render.slots import Slots
 from jobqueue.render.supply import Launcher, PageSupply
 
-MAX_BROWSER_RENDERS = 1000
+MAX_SCRIPTED_RENDERS = 1000
 """Documents after which a browser is replaced: it grows by 4 MB in 240, its driver by 40."""
 
 AHEAD = 1
@@ -40,7 +40,7 @@ class ScriptedLane:
         slots: Slots,
         *,
         number: int,
-        max_renders: int = MAX_BROWSER_RENDERS,
+        max_renders: int = MAX_SCRIPTED_RENDERS,
     ) -> None:
         self.supply = PageSupply(launch, LivePage, max_renders=max_renders)
         self._lane = Lane(self.supply, slots)

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 from pypdf import PdfReader
-from pypdf.generic import IndirectObject, StreamObject
+from pypdf.generic import IndirectObject, PdfObject, StreamObject
 
 HERE = Path(__file__).parent
 SHARED = HERE.parents[1].parent / "shared" / "data"
@@ -110,11 +110,18 @@ def images_in(pdf: bytes) -> list[bytes]:
     reader = PdfReader(io.BytesIO(pdf))
     objects = [
         IndirectObject(number, 0, reader).get_object()
-        for number in range(1, reader.trailer["/Size"])
+        for number in range(1, int(str(reader.trailer["/Size"])))
     ]
-    images = [each for each in objects if isinstance(each, StreamObject)]
-    images = [each for each in images if each.get("/Subtype") == "/Image"]
-    masks = [each["/SMask"] for each in images if "/SMask" in each]
-    return [
-        (each.get("/SMask") or each).get_object().get_data() for each in images if each not in masks
+    images = [
+        each
+        for each in objects
+        if isinstance(each, StreamObject) and each.get("/Subtype") == "/Image"
     ]
+    masks = [each["/SMask"].get_object() for each in images if "/SMask" in each]
+    shown = [each for each in images if each not in masks]
+    return [_pixels(each.get("/SMask", each).get_object()) for each in shown]
+
+
+def _pixels(image: PdfObject | None) -> bytes:
+    assert isinstance(image, StreamObject)
+    return image.get_data()

@@ -14,8 +14,8 @@ from jobqueue import metrics
 from jobqueue.errors import Unrecoverable
 from jobqueue.render.browser import Browser
 from jobqueue.render.failures import BrowserLost
-from jobqueue.render.options import RenderOptions
 from jobqueue.render.lane_page import OPEN_DEADLINE
+from jobqueue.render.options import RenderOptions
 from jobqueue.render.pool import RenderPool
 from jobqueue.render.tab import Tab
 from jobqueue.settings import LimitSettings, RenderSettings

@@ -10,7 +10,7 @@ import pytest
 
 from jobqueue.render.filters import money
 from jobqueue.render.options import RenderOptions
-from jobqueue.render.pool import RenderedPdf, RenderPool
+from jobqueue.render.pool import Rendered, RenderPool
 from jobqueue.render.templates import Templates
 
 from .helpers import invoices, page_size_mm, page_texts, shared_file, soon, sum_of_lines
@@ -18,9 +18,7 @@ from .helpers import invoices, page_size_mm, page_texts, shared_file, soon, sum_
 pytestmark = pytest.mark.browser
 
 
-async def make(
-    pool: RenderPool, template: str, data: dict[str, Any], **options: Any
-) -> RenderedPdf:
+async def make(pool: RenderPool, template: str, data: dict[str, Any], **options: Any) -> Rendered:
     """A document of a shipped template."""
     templates = Templates()
     templates.validate(template, data)
