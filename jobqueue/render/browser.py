@@ -7,7 +7,7 @@ from pathlib import Path
 import structlog
 from playwright import async_api
 
-from jobqueue.render.chromium import environment
+from jobqueue.render.chromium import UNWANTED, environment
 from jobqueue.render.folder import BrowserFolder
 from jobqueue.render.loss import Loss
 from jobqueue.render.memory import end_large_processes
@@ -92,6 +92,7 @@ class Browser:
             artifacts_dir=folder / "artifacts",
             executable_path=executable,
             args=flags,
+            ignore_default_args=UNWANTED,
             chromium_sandbox=self.sandboxed,
             env=environment(folder),
             handle_sigint=False,

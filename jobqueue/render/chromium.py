@@ -56,6 +56,9 @@ SCRIPTED_FLAGS = (
 )
 """How the browser of documents with scripts and of images is started."""
 
+UNWANTED = ("--disable-ipc-flooding-protection",)
+"""Switches of Playwright's that are left out: a script must not drown the browser in calls."""
+
 
 def find_chromium(settings: RenderSettings) -> Path | None:
     """The executable to use: the one that is set, one of this machine, or Playwright's own."""
