@@ -6,7 +6,6 @@ Source: DevTools protocol, https://chromedevtools.github.io/devtools-protocol/to
 import asyncio
 import base64
 import math
-from contextlib import suppress
 from typing import Any
 
 from playwright import async_api
@@ -20,9 +19,6 @@ from jobqueue.render.waiting import invalid_selector
 
 LAST_LOOK = 1.0
 """Seconds for a picture of a document that was too slow: it must not be much slower for it."""
-
-CRASH = 0.1
-"""Seconds for the order to end a renderer to be on its way."""
 
 _STOP: tuple[tuple[str, dict[str, Any]], ...] = (
     ("Emulation.setScriptExecutionDisabled", {"value": True}),
@@ -123,13 +119,5 @@ async def last_look(tab: Tab) -> bytes | None:
                 await tab.session.send(*stop)
             picture = await capture(tab, {"format": "jpeg", "quality": 50})
     except (async_api.Error, TimeoutError):
-        await _crash(tab)
         return None
     return picture if len(picture) <= MAX_LAST_LOOK else None
-
-
-async def _crash(tab: Tab) -> None:
-    """End the renderer of a page that cannot be stopped: it may flood Chromium with events."""
-    with suppress(async_api.Error, TimeoutError):
-        async with asyncio.timeout(CRASH):
-            await tab.session.send("Page.crash")  # has no answer
