@@ -11,7 +11,9 @@ KEY_PREFIX = "reports"
 PICTURE = "late.jpeg"
 """How the key of a picture ends: what was there of a document that was not ready in time."""
 
-_KEY = re.compile(rf"{KEY_PREFIX}/([^/]+)\.[^/.]+\.(?:pdf|png|jpeg|webp|html|{re.escape(PICTURE)})")
+_KEY = re.compile(
+    rf"{KEY_PREFIX}/([^/.]+)\.[^/.]+\.(?:pdf|png|jpeg|webp|html|{re.escape(PICTURE)})"
+)
 
 
 class _Pointer(msgspec.Struct, frozen=True):
