@@ -8,12 +8,9 @@ from jobqueue.ids import split_job_id
 
 KEY_PREFIX = "reports"
 
-PICTURE = "late.jpeg"
-"""How the key of a picture ends: what was there of a document that was not ready in time."""
+_LATE = "-late"
 
-_KEY = re.compile(
-    rf"{KEY_PREFIX}/([^/.]+)\.[^/.]+\.(?:pdf|png|jpeg|webp|html|{re.escape(PICTURE)})"
-)
+_KEY = re.compile(rf"{KEY_PREFIX}/([^/]+)\.[^/.]+\.(?:pdf|png|jpeg|webp|html)")
 
 
 class _Pointer(msgspec.Struct, frozen=True):
@@ -28,9 +25,14 @@ def document_key(job_id: str, token: str, suffix: str = "pdf") -> str:
     return f"{KEY_PREFIX}/{job_id}.{token}.{suffix}"
 
 
+def picture_key(job_id: str, token: str) -> str:
+    """The key of what was there of a delivery's document that was not ready in time."""
+    return document_key(job_id, f"{token}{_LATE}", "jpeg")
+
+
 def is_picture(key: str) -> bool:
-    """Whether the key is that of a picture of a document that was not ready in time."""
-    return key.endswith(f".{PICTURE}")
+    """Whether the key is one of `picture_key`."""
+    return key.endswith(f"{_LATE}.jpeg")
 
 
 def job_of_document(key: str) -> str | None:

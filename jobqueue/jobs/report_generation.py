@@ -8,7 +8,7 @@ import msgspec
 
 from jobqueue import metrics
 from jobqueue.context import JobContext
-from jobqueue.jobs.report_documents import PICTURE, document_key
+from jobqueue.jobs.report_documents import document_key, picture_key
 from jobqueue.jobs.report_request import HtmlSource, ReportParser, ReportRequest, TemplateSource
 from jobqueue.registry import JobType
 from jobqueue.render.failures import RenderTimeout
@@ -107,8 +107,8 @@ class ReportHandler:
         except RenderTimeout as error:
             if error.picture is None:
                 raise
-            key = document_key(job.id, job.token, PICTURE)
-            await self._store(key, error.picture, "image/jpeg", PICTURE)
+            key = picture_key(job.id, job.token)
+            await self._store(key, error.picture, CONTENT_TYPES["jpeg"], "late.jpeg")
             raise RenderTimeout(f"{error}; what was there is stored as {key}") from error
 
     async def _html(self, request: ReportRequest) -> str:

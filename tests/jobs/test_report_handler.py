@@ -12,7 +12,7 @@ import pytest_asyncio
 from jobqueue import metrics
 from jobqueue.context import JobContext
 from jobqueue.errors import Unrecoverable
-from jobqueue.jobs.report_documents import PICTURE, job_of_document
+from jobqueue.jobs.report_documents import job_of_document, picture_key
 from jobqueue.jobs.report_generation import ReportHandler, ReportResult
 from jobqueue.jobs.report_request import ReportParser
 from jobqueue.render.failures import RenderTimeout
@@ -172,7 +172,7 @@ async def test_what_was_there_of_a_late_document_is_kept(
     options = {"javascript": True, "wait_selector": "#never"}
     with pytest.raises(RenderTimeout, match="wait_selector '#never'") as caught:
         await attempt.run({"html": "<h1>half", "options": options}, seconds=4)
-    key = f"reports/{JOB_ID}.t0.{PICTURE}"
+    key = picture_key(JOB_ID, "t0")
     assert str(caught.value).endswith(key)
     assert job_of_document(key) == JOB_ID
     assert (await stored(storage, key)).startswith(b"\xff\xd8")
