@@ -27,7 +27,12 @@ from jobqueue.app.references import (
 )
 from jobqueue.broker.broker import Broker, Standing
 from jobqueue.errors import RedisUnavailable, Unavailable
-from jobqueue.jobs.report_documents import KEY_PREFIX, job_of_document, published_document
+from jobqueue.jobs.report_documents import (
+    KEY_PREFIX,
+    is_picture,
+    job_of_document,
+    published_document,
+)
 from jobqueue.state import State
 from jobqueue.storage.base import Storage, StoredObject
 
@@ -173,6 +178,8 @@ def _is_orphan(key: str, standing: Standing) -> bool:
     if standing.state is State.COMPLETED:
         published = published_document(standing.result or b"")
         return published is not None and published != key  # not named at all: better keep them
+    if standing.state is State.DEAD and is_picture(key):
+        return False  # the job's error names it
     return standing.state.is_final
 
 

@@ -8,19 +8,31 @@ from jobqueue.ids import split_job_id
 
 KEY_PREFIX = "reports"
 
-_KEY = re.compile(rf"{KEY_PREFIX}/([^/]+)\.[^/.]+\.pdf")
+_LATE = "-late"
+
+_KEY = re.compile(rf"{KEY_PREFIX}/([^/]+)\.[^/.]+\.(?:pdf|png|jpeg|webp|html)")
 
 
 class _Pointer(msgspec.Struct, frozen=True):
     key: str
 
 
-def document_key(job_id: str, token: str) -> str:
+def document_key(job_id: str, token: str, suffix: str = "pdf") -> str:
     """The key under which the delivery of this token stores its document.
 
     Without a folder for each job: on a disk that would be one more write to wait for.
     """
-    return f"{KEY_PREFIX}/{job_id}.{token}.pdf"
+    return f"{KEY_PREFIX}/{job_id}.{token}.{suffix}"
+
+
+def picture_key(job_id: str, token: str) -> str:
+    """The key of what was there of a delivery's document that was not ready in time."""
+    return document_key(job_id, f"{token}{_LATE}", "jpeg")
+
+
+def is_picture(key: str) -> bool:
+    """Whether the key is one of `picture_key`."""
+    return key.endswith(f"{_LATE}.jpeg")
 
 
 def job_of_document(key: str) -> str | None:

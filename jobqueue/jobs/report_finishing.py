@@ -19,7 +19,7 @@ from jobqueue.render.finishing.planning import invoice_file, make_plan
 from jobqueue.render.options import RenderOptions
 from jobqueue.render.options.finish_values import FileSource, Mark
 from jobqueue.render.pool import RenderPool
-from jobqueue.render.rendered import RenderedPdf
+from jobqueue.render.rendered import Rendered
 from jobqueue.storage.base import Storage
 
 FILE_NOT_FOUND = "file_not_found"
@@ -162,7 +162,7 @@ class _Making:
             image_path = await self._load(mark.image, name)
             image = await asyncio.to_thread(image_path.read_bytes)
         html = mark_page(mark, image, options, under=under)
-        pdf = await self._renderer.pdf(html, mark_options(options), deadline=self._deadline)
+        pdf = await self._renderer.render(html, mark_options(options), deadline=self._deadline)
         if pdf.warnings:
             raise Unrecoverable(MARK_FAILED, f"the image of {name} cannot be shown")
         return Layer(str(await self._save(pdf)), name, under, mark.pages)
@@ -193,7 +193,7 @@ class _Making:
         await asyncio.to_thread(path.write_bytes, content)
         return path
 
-    async def _save(self, pdf: RenderedPdf) -> Path:
+    async def _save(self, pdf: Rendered) -> Path:
         path = self._next_path()
         with closing(pdf), path.open("wb") as file:
             async for chunk in pdf.chunks():

@@ -1,4 +1,4 @@
-"""`report-generation`: a template with data, or HTML, becomes a stored PDF."""
+"""`report-generation`: a template with data, or HTML, becomes a stored PDF, image or page."""
 
 import asyncio
 import time
@@ -9,8 +9,8 @@ import msgspec
 
 from jobqueue import metrics
 from jobqueue.context import JobContext
-from jobqueue.jobs.report_documents import document_key
-from jobqueue.jobs.report_finishing import ReportFinishing
+from jobqueue.jobs.report_documents import document_key, picture_key
+from jobqueue.jobs.report_finishing import FinishedDocument, ReportFinishing
 from jobqueue.jobs.report_html import ReportHtml
 from jobqueue.jobs.report_parts import PartsSource
 from jobqueue.jobs.report_pinning import ReportPinning
@@ -19,12 +19,15 @@ from jobqueue.jobs.report_request import ReportParser, ReportRequest, Source
 from jobqueue.jobs.report_schema import payload_schema
 from jobqueue.jobs.template_shelf import TemplateShelf
 from jobqueue.registry import JobType
-from jobqueue.render.filenames import filename_from_title, safe_filename
-from jobqueue.render.options import RenderOptions
+from jobqueue.render.failures import RenderTimeout
+from jobqueue.render.filenames import filename_for, filename_from_title, safe_filename
+from jobqueue.render.options import CONTENT_TYPES, RenderOptions
 from jobqueue.render.pool import RenderPool
+from jobqueue.render.rendered import Rendered
 from jobqueue.render.templates import Templates
 from jobqueue.retry import DEFAULT_RETRY
 from jobqueue.storage.base import Storage, Upload
+from jobqueue.storage.whole import chunks_of
 
 NAME = "report-generation"
 QUEUE = "reports"
@@ -32,7 +35,6 @@ QUEUE = "reports"
 TIMEOUT = 120.0
 """Seconds that one attempt may take, upload included."""
 
-CONTENT_TYPE = "application/pdf"
 DEFAULT_FILENAME = "report.pdf"
 DOCUMENT_PATH = "/api/v1/reports"
 
@@ -51,6 +53,7 @@ class ReportResult(msgspec.Struct, frozen=True):
         document: where the API serves it.
         key: where it is in the storage.
         bytes: its size.
+        pages: of a PDF.
         warnings: what of the document is not in it.
     """
 
@@ -60,7 +63,7 @@ class ReportResult(msgspec.Struct, frozen=True):
     content_type: str
     bytes: int
     sha256: str
-    pages: int
+    pages: int | None
     warnings: tuple[str, ...]
 
 
@@ -87,15 +90,25 @@ class ReportHandler:
         job.progress(5, "rendering")
         now = asyncio.get_running_loop().time()
         deadline = job.deadline - (job.deadline - now) * UPLOAD_SHARE
-        if isinstance(request.source, PartsSource) or request.options.finishes:
-            return await self._make_finished(job, request, deadline)
-        html = await self._html.of(request.source, request.options, request.size)
-        pdf = await print_html(self._renderer, html, request.options, deadline=deadline)
-        job.progress(80, "uploading")
+        try:
+            if isinstance(request.source, PartsSource) or request.options.finishes:
+                return await self._make_finished(job, request, deadline)
+            html = await self._html.of(request.source, request.options, request.size)
+            return await self._make(job, request, html, deadline)
+        except RenderTimeout as error:
+            if error.picture is None:
+                raise
+            key = await self._keep_picture(job, error.picture)
+            raise RenderTimeout(f"{error}; what was there is stored as {key}") from error
+
+    async def _make(
+        self, job: JobContext, request: ReportRequest, html: str, deadline: float
+    ) -> ReportResult:
+        document = await print_html(self._renderer, html, request.options, deadline=deadline)
         filename = _filename(request, html)
-        with closing(pdf):
-            upload = await self._store(job, pdf.chunks(), filename)
-        return _result(job, upload, filename, pdf.pages, pdf.warnings)
+        with closing(document):
+            upload = await self._upload(job, request.options, document.chunks(), filename)
+        return _result(job, upload, request.options, filename, document)
 
     async def _make_finished(
         self, job: JobContext, request: ReportRequest, deadline: float
@@ -105,38 +118,56 @@ class ReportHandler:
 
         finishing = ReportFinishing(self._renderer, self._storage, fill)
         async with finishing.document(request, deadline=deadline) as document:
-            job.progress(80, "uploading")
             filename = _filename(request, document.first_html)
-            upload = await self._store(job, document.chunks(), filename)
-        return _result(job, upload, filename, document.pages, document.warnings)
+            upload = await self._upload(job, request.options, document.chunks(), filename)
+        return _result(job, upload, request.options, filename, document)
 
-    async def _store(self, job: JobContext, chunks: AsyncIterator[bytes], filename: str) -> Upload:
+    async def _upload(
+        self, job: JobContext, options: RenderOptions, chunks: AsyncIterator[bytes], filename: str
+    ) -> Upload:
+        job.progress(80, "uploading")
+        key = document_key(job.id, job.token, options.output)
+        return await self._store(key, chunks, CONTENT_TYPES[options.output], filename)
+
+    async def _keep_picture(self, job: JobContext, picture: bytes) -> str:
+        """Store what was there of a late document; the key."""
+        key = picture_key(job.id, job.token)
+        await self._store(key, chunks_of(picture), CONTENT_TYPES["jpeg"], "late.jpeg")
+        return key
+
+    async def _store(
+        self, key: str, chunks: AsyncIterator[bytes], content_type: str, filename: str
+    ) -> Upload:
         started = time.perf_counter()
-        key = document_key(job.id, job.token)
-        upload = await self._storage.put(key, chunks, content_type=CONTENT_TYPE, filename=filename)
+        upload = await self._storage.put(key, chunks, content_type=content_type, filename=filename)
         metrics.UPLOAD.observe(time.perf_counter() - started)
         metrics.UPLOAD_BYTES.inc(upload.size)
         return upload
 
 
 def _filename(request: ReportRequest, html: str) -> str:
-    metadata = request.options.metadata
-    titled = safe_filename(metadata.title) if metadata and metadata.title else None
-    return request.options.filename or titled or filename_from_title(html) or DEFAULT_FILENAME
+    options = request.options
+    titled = safe_filename(options.metadata.title or "") if options.metadata else None
+    name = options.filename or titled or filename_from_title(html) or DEFAULT_FILENAME
+    return filename_for(name, options.output)
 
 
 def _result(
-    job: JobContext, upload: Upload, filename: str, pages: int, warnings: tuple[str, ...]
+    job: JobContext,
+    upload: Upload,
+    options: RenderOptions,
+    filename: str,
+    document: Rendered | FinishedDocument,
 ) -> ReportResult:
     return ReportResult(
         document=f"{DOCUMENT_PATH}/{job.id}",
         key=upload.key,
         filename=filename,
-        content_type=CONTENT_TYPE,
+        content_type=CONTENT_TYPES[options.output],
         bytes=upload.size,
         sha256=upload.sha256,
-        pages=pages,
-        warnings=warnings,
+        pages=document.pages,
+        warnings=document.warnings,
     )
 
 

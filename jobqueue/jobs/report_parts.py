@@ -21,7 +21,7 @@ MAX_PARTS = 100
 Reader = Callable[[dict[str, Any]], tuple[Any, list[FieldError]]]
 OptionParser = Callable[[Any], tuple[RenderOptions | None, list[FieldError]]]
 
-_OF_THE_WHOLE = frozenset({*FinishOptions.model_fields, "filename"})
+_OF_THE_WHOLE = frozenset({*FinishOptions.model_fields, "output", "filename"})
 
 
 class PdfSource(msgspec.Struct, frozen=True):

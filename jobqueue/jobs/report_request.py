@@ -94,6 +94,8 @@ class ReportParser:
         errors += wrong_options
         source, wrong_source = self._source(fields)
         errors += wrong_source
+        if isinstance(source, PartsSource) and options and options.output != "pdf":
+            errors.append(FieldError("/options/output", "must be pdf: only PDFs are merged"))
         if errors or options is None or source is None:
             raise InvalidRequest("the report request has wrong fields", tuple(errors))
         return ReportRequest(source, options, len(payload))

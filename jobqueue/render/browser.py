@@ -2,12 +2,13 @@
 
 import asyncio
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
 import structlog
 from playwright import async_api
 
-from jobqueue.render.chromium import FLAGS, environment
+from jobqueue.render.chromium import UNWANTED, environment
 from jobqueue.render.folder import BrowserFolder
 from jobqueue.render.jail import OPEN, Jail
 from jobqueue.render.loss import Loss
@@ -73,6 +74,7 @@ class Browser:
         cls,
         executable: Path,
         *,
+        flags: Sequence[str],
         sandbox: bool,
         proxy_flag: str,
         memory_limit: int,
@@ -84,6 +86,7 @@ class Browser:
 
         Args:
             executable: the program.
+            flags: the switches of its lane.
             sandbox: whether it must run in its sandbox (it then fails where it cannot).
             proxy_flag: the switch that decides where its requests go.
             memory_limit: bytes that a renderer may have, see `hold_memory`.
@@ -98,7 +101,7 @@ class Browser:
         try:
             browser._make_group(groups, group_limit)
             async with asyncio.timeout(LAUNCH_DEADLINE):
-                await browser._start(executable, proxy_flag)
+                await browser._start(executable, [*flags, proxy_flag])
         except BaseException:
             await browser.close()
             raise
@@ -112,7 +115,7 @@ class Browser:
         except OSError as error:  # the watch over each renderer is left
             _log.warning("memory_group_failed", error=str(error))
 
-    async def _start(self, executable: Path, proxy_flag: str) -> None:
+    async def _start(self, executable: Path, flags: list[str]) -> None:
         folder = self._folder
         home = folder.temporary if self.jail.user else None
         self._playwright = await async_api.async_playwright().start()
@@ -123,7 +126,8 @@ class Browser:
             executable_path=self.jail.enter(
                 folder, executable, self._group.path if self._group else None
             ),
-            args=[*FLAGS, proxy_flag],
+            args=flags,
+            ignore_default_args=UNWANTED,
             chromium_sandbox=self.sandboxed,
             env=environment(folder.temporary, home),
             handle_sigint=False,
@@ -174,11 +178,16 @@ class Browser:
             self._watched_kills += end_large_processes(pid, self.memory_limit)
             self.large = self.large or resident(pid) > MAX_MEMORY
 
-    async def new_context(self) -> async_api.BrowserContext:
-        """A context with nothing in it and JavaScript off."""
+    async def new_context(self, *, javascript: bool) -> async_api.BrowserContext:
+        """A context with nothing in it, in which scripts can run or not."""
         if self._browser is None or self.loss.happened:
             raise async_api.Error("Chromium has been closed")
-        return await self._browser.new_context(java_script_enabled=False, accept_downloads=False)
+        return await self._browser.new_context(
+            java_script_enabled=javascript,
+            accept_downloads=False,
+            service_workers="block" if javascript else "allow",
+            no_viewport=javascript,  # a live page has the viewport of its job
+        )
 
     async def close(self) -> None:
         """End Chromium and its driver, by force if need be, and remove their folder."""

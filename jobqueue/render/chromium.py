@@ -30,10 +30,7 @@ command of this name is a shell script that stays in memory, so its program come
 _DOWNLOADS = (".cache/ms-playwright", "Library/Caches/ms-playwright")
 _DOWNLOADED = "chromium_headless_shell-*/*/*headless*shell"
 
-FLAGS = (
-    # No frames are drawn without a compositor thread; a document without scripts
-    # does not miss them, and printing it costs a third less.
-    "--disable-threaded-compositing",
+_SAFE_FLAGS = (
     "--disable-quic",
     "--disable-domain-reliability",
     "--disable-client-side-phishing-detection",
@@ -44,6 +41,23 @@ FLAGS = (
     # Chromium goes around its proxy to loopback and link-local addresses without this.
     "--proxy-bypass-list=<-loopback>",
 )
+
+STATIC_FLAGS = (
+    # No frames are drawn without a compositor thread; a document without scripts
+    # does not miss them, and printing it costs a third less.
+    "--disable-threaded-compositing",
+    *_SAFE_FLAGS,
+)
+"""How the browser of documents without scripts is started."""
+
+SCRIPTED_FLAGS = (
+    "--block-new-web-contents",  # window.open gives null: no floods of windows
+    *_SAFE_FLAGS,
+)
+"""How the browser of documents with scripts and of images is started."""
+
+UNWANTED = ("--disable-ipc-flooding-protection",)
+"""Switches of Playwright's that are left out: a script must not drown the browser in calls."""
 
 
 def find_chromium(settings: RenderSettings) -> Path | None:

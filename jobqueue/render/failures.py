@@ -10,6 +10,10 @@ INVALID_PAGE_RANGE = "invalid_page_range"
 DOCUMENT_TOO_LARGE = "document_too_large"
 HTML_TOO_LARGE = "html_too_large"
 TOO_MANY_PAGES = "too_many_pages"
+SCRIPT_FAILED = "script_failed"
+RESOURCE_FAILED = "resource_failed"
+INVALID_SELECTOR = "invalid_selector"
+INVALID_EXPRESSION = "invalid_expression"
 
 _MESSAGE_LENGTH = 300
 _LOST = re.compile(r"crashed|closed|broken pipe|connection (?:lost|reset)", re.IGNORECASE)
@@ -22,10 +26,19 @@ class BrowserLost(Unavailable):
 
 
 class RenderTimeout(JobqueueError):
-    """The document was not rendered in the time that its job has."""
+    """The document was not rendered in the time that its job has.
+
+    Args:
+        message: what took too long, and what to do.
+        picture: a JPEG of what was there by then; None where there is none.
+    """
 
     code = "render_timeout"
     status = 504
+
+    def __init__(self, message: str, picture: bytes | None = None) -> None:
+        super().__init__(message)
+        self.picture = picture
 
 
 class PrintingFailed(JobqueueError):
@@ -73,6 +86,31 @@ def blame_size(memory: int) -> Unrecoverable:
         DOCUMENT_TOO_LARGE,
         f"printing the document takes more than {memory >> 20} MiB of memory: divide it",
     )
+
+
+def too_slow(given: float, doing: str = "", picture: bytes | None = None) -> RenderTimeout:
+    """What to raise when a document took more than the `given` seconds.
+
+    Args:
+        given: seconds that it had.
+        doing: what it was still waiting for.
+        picture: a JPEG of what was there.
+    """
+    return RenderTimeout(
+        f"the document was not rendered in the {given:.0f} s that it had{doing and f' ({doing})'}:"
+        " make it smaller, or submit it with a longer timeout",
+        picture,
+    )
+
+
+def resource_failed(address: str, reason: str) -> Unrecoverable:
+    """What to raise when something that must load did not.
+
+    Args:
+        address: of the first that was not had, as short as a message takes.
+        reason: in Chromium's words; empty when it gave none.
+    """
+    return Unrecoverable(RESOURCE_FAILED, f"not loaded: {address}{reason and f' ({reason})'}")
 
 
 def document_too_large(limit: int) -> Unrecoverable:

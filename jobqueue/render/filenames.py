@@ -29,6 +29,20 @@ def safe_filename(name: str) -> str | None:
     return base + SUFFIX if base.strip("_ ") else None
 
 
+def filename_for(name: str, output: str) -> str:
+    """A safe name with the suffix of what was made instead of .pdf.
+
+    Args:
+        name: as `safe_filename` gives it.
+        output: the suffix without its dot.
+    """
+    if output == SUFFIX[1:]:
+        return name
+    base = name.removesuffix(SUFFIX)
+    suffixes = (".jpeg", ".jpg") if output == "jpeg" else (f".{output}",)
+    return base if base.lower().endswith(suffixes) else f"{base}.{output}"
+
+
 def filename_from_title(document: str) -> str | None:
     """A name made of the document's `<title>`; None when it has none that serves."""
     match = _TITLE.search(document[:_HEAD])

@@ -1,10 +1,14 @@
-"""The static lane: as many warm pages as there are slots, lent out first come first served."""
+"""A lane: pages that are kept ready, lent out in order of arrival, over all lanes together."""
 
 import asyncio
 from collections import deque
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Generic, TypeVar
 
 from jobqueue.render.failures import BrowserLost, RenderTimeout
-from jobqueue.render.page import WarmPage
+from jobqueue.render.lane_page import LanePage, measured
+from jobqueue.render.slots import Slots
 from jobqueue.render.supply import PageSupply
 
 MAX_PAGE_RENDERS = 1000
@@ -12,18 +16,30 @@ MAX_PAGE_RENDERS = 1000
 image, hardly with others; a fresh one costs as much as 10 documents."""
 
 
-class Lane:
-    """Lends pages to jobs. Each slot has a keeper, a task that always has a page to offer."""
+P = TypeVar("P", bound=LanePage)
 
-    def __init__(self, supply: PageSupply, *, max_renders: int = MAX_PAGE_RENDERS) -> None:
+
+class Lane(Generic[P]):
+    """Lends pages to jobs. Each page has a keeper, a task that always has one to offer.
+
+    Args:
+        supply: where pages come from.
+        slots: those of all lanes; a job has one while it has a page.
+        max_renders: documents after which a page is replaced.
+    """
+
+    def __init__(
+        self, supply: PageSupply[P], slots: Slots, *, max_renders: int = MAX_PAGE_RENDERS
+    ) -> None:
         self._supply = supply
+        self._slots = slots
         self._max_renders = max_renders
-        self._idle: deque[WarmPage] = deque()
-        self._waiting: deque[asyncio.Future[WarmPage]] = deque()
+        self._idle: deque[P] = deque()
+        self._waiting: deque[asyncio.Future[P]] = deque()
         self._closed = False
 
-    async def keep(self, page: WarmPage | None = None) -> None:
-        """Be the keeper of one slot, until cancelled.
+    async def keep(self, page: P | None = None) -> None:
+        """Be the keeper of one page, until cancelled.
 
         Args:
             page: the first page to offer; a fresh one when None.
@@ -40,13 +56,18 @@ class Lane:
                 await self._supply.take_back(page)
                 page = None
 
-    def retire(self) -> None:
-        """Give pages of an old browser to their keepers, as far as no job has them."""
+    async def renew(self) -> None:
+        """Start the successor of a browser that has done enough, and replace its idle pages.
+
+        Those that a job has are replaced when it gives them back.
+        """
+        if not await self._supply.renew():
+            return
         for page in [each for each in self._idle if self._supply.is_outdated(each)]:
             self._idle.remove(page)
             page.needs_care.set()
 
-    def _is_done_with(self, page: WarmPage) -> bool:
+    def _is_done_with(self, page: P) -> bool:
         return (
             page.spoiled
             or page.worn
@@ -54,7 +75,7 @@ class Lane:
             or self._supply.is_outdated(page)
         )
 
-    def _offer(self, page: WarmPage) -> None:
+    def _offer(self, page: P) -> None:
         while self._waiting:
             waiter = self._waiting.popleft()
             if not waiter.done():
@@ -63,7 +84,7 @@ class Lane:
                 return
         self._idle.append(page)
 
-    def give_back(self, page: WarmPage) -> None:
+    def _give_back(self, page: P) -> None:
         """End a job's use of a page: straight to the next job, or to its keeper first."""
         page.end_of_use()
         if page.has_traces or self._is_done_with(page):
@@ -71,16 +92,50 @@ class Lane:
         else:
             self._offer(page)
 
-    async def take(self, deadline: float) -> WarmPage:
-        """Borrow a page, until `give_back`.
+    @asynccontextmanager
+    async def borrow(self, deadline: float) -> AsyncIterator[P]:
+        """A page and a slot, for as long as the block takes.
 
         Args:
-            deadline: when to give up, in the loop's time.
+            deadline: when to give up waiting, in the loop's time.
 
         Raises:
             RenderTimeout: no page became free in time.
             BrowserLost: the lane is closed.
         """
+        try:
+            with measured(self._supply.lane, "wait"):
+                async with asyncio.timeout_at(deadline):
+                    page = await self._take()
+        except TimeoutError:
+            reason = self._supply.problem or "all pages are busy"
+            raise RenderTimeout(f"no browser page became free in time: {reason}") from None
+        try:
+            yield page
+        finally:
+            self._give_back(page)
+            self._slots.release()
+
+    async def _take(self) -> P:
+        """A page with a slot; who waits for a page to be opened holds no slot meanwhile."""
+        await self._slots.acquire()
+        try:
+            page = self._take_idle()
+        except BaseException:
+            self._slots.release()
+            raise
+        if page is not None:
+            return page
+        self._slots.release()
+        page = await self._wait_for_page()
+        try:
+            await self._slots.acquire(first=True)
+        except BaseException:
+            self._give_back(page)
+            raise
+        return page
+
+    def _take_idle(self) -> P | None:
         if self._closed:
             raise BrowserLost("the renderer is shutting down")
         while self._idle:
@@ -88,17 +143,16 @@ class Lane:
             if not page.spoiled:
                 page.lend()
                 return page
-        waiter: asyncio.Future[WarmPage] = asyncio.get_running_loop().create_future()
+        return None
+
+    async def _wait_for_page(self) -> P:
+        waiter: asyncio.Future[P] = asyncio.get_running_loop().create_future()
         self._waiting.append(waiter)
         try:
-            async with asyncio.timeout_at(deadline):
-                return await waiter
-        except BaseException as error:
+            return await waiter
+        except BaseException:
             if waiter.done() and not waiter.cancelled() and waiter.exception() is None:
-                self.give_back(waiter.result())  # it came in the very moment of giving up
-            if isinstance(error, TimeoutError):
-                reason = self._supply.problem or "all pages are busy"
-                raise RenderTimeout(f"no browser page became free in time: {reason}") from None
+                self._give_back(waiter.result())  # it came in the very moment of giving up
             raise
 
     def close(self) -> None:

@@ -18,6 +18,7 @@ _MAX_DATA = 40
 _SCRIPT = re.compile(
     r"<script\b(?![^>]*\btype\s*=\s*[\"']?application/(?:ld\+)?json)", re.IGNORECASE
 )
+_HANDLER = re.compile(r"[\s\"'/]on[a-z]+\s*=", re.IGNORECASE)
 _FRAME = re.compile(r"<(iframe|object|embed|frame|audio|video)\b", re.IGNORECASE)
 _STYLESHEET = re.compile(r"<link\b(?=[^>]*\brel\s*=\s*[\"']?stylesheet)[^>]*", re.IGNORECASE)
 _HREF = re.compile(r"\bhref\s*=\s*(?:\"([^\"]*)\"|'([^']*)'|([^\s>]+))", re.IGNORECASE)
@@ -63,6 +64,16 @@ _BACKGROUND = re.compile(r"background\s*=")
 _LETTER = re.compile(r"\\(?:0{0,4}[4-7][\da-f](?![\da-f])|[g-z])", re.IGNORECASE)
 
 _META_CHARSET = '<meta charset="utf-8">'
+
+
+def has_scripts(html: str) -> bool:
+    """Whether anything in a document may run."""
+    return "<script" in html.lower() or _HANDLER.search(html) is not None
+
+
+def brings_fonts(html: str) -> bool:
+    """Whether fonts may be missing when everything else of a document is there."""
+    return "font-face" in html.lower()
 
 
 def is_plain(html: str) -> bool:
@@ -112,7 +123,22 @@ def list_omissions(
         failed: addresses that the page asked for and did not get.
         broken_images: addresses of images that show nothing.
     """
-    found = list(dict.fromkeys(_omissions(html, failed, broken_images)))
+    return _bounded(_omissions(html, failed, broken_images))
+
+
+def list_losses(failed: Iterable[str], exceptions: Iterable[str]) -> tuple[str, ...]:
+    """Warnings about what a document with scripts did not get, and what of it failed.
+
+    Args:
+        failed: addresses that the page asked for and did not get.
+        exceptions: errors that its scripts did not catch.
+    """
+    errors = [f"script failed: {error}" for error in exceptions]
+    return _bounded([*errors, *(f"not loaded: {shorten(address)}" for address in failed)])
+
+
+def _bounded(warnings: Iterable[str]) -> tuple[str, ...]:
+    found = list(dict.fromkeys(warnings))
     if len(found) > MAX_WARNINGS:
         rest = len(found) - MAX_WARNINGS + 1
         found[MAX_WARNINGS - 1 :] = [f"and {rest} more"]

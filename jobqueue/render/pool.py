@@ -1,8 +1,7 @@
 """The render pool: what the rest of the program sees of the browsers."""
 
 import asyncio
-import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 
@@ -13,17 +12,26 @@ from playwright import async_api
 from jobqueue import metrics
 from jobqueue.errors import SettingsError
 from jobqueue.render.browser import Browser
-from jobqueue.render.chromium import HOW_TO_INSTALL, DeadProxy, find_chromium
-from jobqueue.render.failures import RenderTimeout
+from jobqueue.render.chromium import (
+    HOW_TO_INSTALL,
+    SCRIPTED_FLAGS,
+    STATIC_FLAGS,
+    DeadProxy,
+    find_chromium,
+)
+from jobqueue.render.failures import too_slow
 from jobqueue.render.finishing.finisher import Finisher
 from jobqueue.render.folder import sweep
 from jobqueue.render.isolation import ROOT_ALONE, Isolation, ways_to_start
 from jobqueue.render.lane import MAX_PAGE_RENDERS, Lane
+from jobqueue.render.live_page import LivePage
 from jobqueue.render.memory import INTERVAL, MAX_RENDERER
 from jobqueue.render.memory_group import REST_OF_CHROMIUM, parent_of_groups, sweep_groups
 from jobqueue.render.options import RenderOptions
-from jobqueue.render.page import LANE, WarmPage
-from jobqueue.render.rendered import RenderedPdf, check_html
+from jobqueue.render.page import WarmPage
+from jobqueue.render.rendered import Rendered, check_html
+from jobqueue.render.scripted import MAX_SCRIPTED_RENDERS, ScriptedLane
+from jobqueue.render.slots import Slots
 from jobqueue.render.supply import MAX_BROWSER_AGE, MAX_BROWSER_RENDERS, PageSupply
 from jobqueue.settings import LimitSettings, RenderSettings
 
@@ -41,7 +49,8 @@ class RenderPool:
         limits: the largest document.
         max_page_renders: documents after which a page is replaced.
         max_browser_renders: documents after which Chromium is replaced.
-        max_browser_age: seconds after which Chromium is replaced.
+        max_scripted_renders: documents with scripts after which theirs is replaced.
+        max_browser_age: seconds after which a Chromium is replaced.
         max_memory: bytes that one of Chromium's renderers may have.
 
     Attributes:
@@ -58,6 +67,7 @@ class RenderPool:
         *,
         max_page_renders: int = MAX_PAGE_RENDERS,
         max_browser_renders: int = MAX_BROWSER_RENDERS,
+        max_scripted_renders: int = MAX_SCRIPTED_RENDERS,
         max_browser_age: float = MAX_BROWSER_AGE,
         max_memory: int = MAX_RENDERER,
     ) -> None:
@@ -71,10 +81,21 @@ class RenderPool:
         self._executable: Path | None = None
         self._proxy: DeadProxy | None = None
         self._groups: Path | None = None
+        slots = Slots(settings.slots)
         self._supply = PageSupply(
-            self._launch, max_renders=max_browser_renders, max_age=max_browser_age
+            self._launcher("static", STATIC_FLAGS),
+            WarmPage,
+            max_renders=max_browser_renders,
+            max_age=max_browser_age,
         )
-        self._lane = Lane(self._supply, max_renders=max_page_renders)
+        self._lane = Lane(self._supply, slots, max_renders=max_page_renders)
+        self._scripted = ScriptedLane(
+            self._launcher("scripted", SCRIPTED_FLAGS),
+            slots,
+            number=settings.slots,
+            max_renders=max_scripted_renders,
+            max_age=max_browser_age,
+        )
         self._keepers: asyncio.Task[None] | None = None
 
     async def start(self) -> None:
@@ -126,15 +147,18 @@ class RenderPool:
                 continue
             if mode == "auto" and not way.sandbox:
                 _log.warning("browser_not_sandboxed", reason=reason)
-            metrics.BROWSER_SANDBOX.labels("static").set(way.sandbox)
             return page
         raise SettingsError(_not_started(self._executable, failure)) from failure
 
-    async def _launch(self) -> Browser:
+    def _launcher(self, lane: str, flags: Sequence[str]) -> Callable[[], Awaitable[Browser]]:
+        return lambda: self._launch(lane, flags)
+
+    async def _launch(self, lane: str, flags: Sequence[str]) -> Browser:
         if self._executable is None or self._proxy is None:
             raise async_api.Error("the render pool is not started")
         browser = await Browser.launch(
             self._executable,
+            flags=flags,
             sandbox=self.sandboxed,
             proxy_flag=self._proxy.flag,
             memory_limit=self._max_memory,
@@ -143,7 +167,13 @@ class RenderPool:
             group_limit=self._max_memory * self._settings.slots + REST_OF_CHROMIUM,
         )
         self.version = browser.version
-        _log.info("browser_started", version=browser.version, **msgspec.to_builtins(self.isolation))
+        metrics.BROWSER_SANDBOX.labels(lane).set(browser.sandboxed)
+        _log.info(
+            "browser_started",
+            lane=lane,
+            version=browser.version,
+            **msgspec.to_builtins(self.isolation),
+        )
         return browser
 
     async def _keep(self, first: WarmPage) -> None:
@@ -153,28 +183,30 @@ class RenderPool:
                 keepers.create_task(self._lane.keep(first))
                 for _ in range(self._settings.slots - 1):
                     keepers.create_task(self._lane.keep())
-                keepers.create_task(self._renew())
+                keepers.create_task(self._scripted.keep())
+                for lane in (self._lane, self._scripted.lane):
+                    keepers.create_task(_renew(lane))
                 while True:
                     self._supply.hold_memory()
+                    self._scripted.supply.hold_memory()
                     await asyncio.sleep(INTERVAL)
         except* Exception as errors:  # noqa: BLE001 - told by `problem` and to all who wait
             _log.exception("render_pool_stopped", exc_info=errors)
         finally:
-            self._lane.close()
+            self._turn_away()
 
-    async def _renew(self) -> None:
-        while True:
-            await asyncio.sleep(INTERVAL)
-            if await self._supply.renew():
-                self._lane.retire()
+    def _turn_away(self) -> None:
+        self._lane.close()
+        self._scripted.close()
 
     async def close(self) -> None:
         """End all browsers; jobs that still use one fail and may be tried again."""
-        self._lane.close()
+        self._turn_away()
         if self._keepers is not None:
             self._keepers.cancel()
             await asyncio.wait([self._keepers])
         await self._supply.close()
+        await self._scripted.supply.close()
         if self._proxy is not None:
             self._proxy.close()
 
@@ -184,17 +216,18 @@ class RenderPool:
             return "Chromium has not been started"
         if self._keepers.done():
             return "the render pool has stopped"
-        if self._supply.problem is not None:
-            return self._supply.problem
+        problem = self._supply.problem or self._scripted.supply.problem
+        if problem is not None:
+            return problem
         browser = self._supply.browser
         return None if browser is not None and browser.alive else "Chromium is being restarted"
 
-    async def pdf(self, html: str, options: RenderOptions, *, deadline: float) -> RenderedPdf:
-        """Print a document.
+    async def render(self, html: str, options: RenderOptions, *, deadline: float) -> Rendered:
+        """Make what the options ask for, in the lane that can.
 
         Args:
             html: the document, complete; what it refers to is not loaded.
-            options: paper, margins, header and footer.
+            options: the kind of file, and what it is to look like.
             deadline: when to give up, in the loop's time.
 
         Raises:
@@ -204,21 +237,27 @@ class RenderPool:
             OSError: there is no room for a large document in the folder of temporary files.
         """
         check_html(html, self._limits)
-        time_given = deadline - asyncio.get_running_loop().time()
-        async with self._page(deadline) as page, _in_time(deadline, time_given):
-            stream, warnings = await page.print(html, options)
-        async with _in_time(deadline, time_given):
-            return await RenderedPdf.fetch(stream, self._limits, warnings)
+        given = _time_until(deadline)
+        if options.is_live:
+            async with self._scripted.borrow(deadline) as live:
+                made, warnings = await live.render(html, options, deadline)
+        else:
+            async with self._lane.borrow(deadline) as page, _in_time(deadline, given):
+                made, warnings = await page.print(html, options)
+        if isinstance(made, bytes):
+            return await Rendered.holding(made, self._limits, warnings)
+        async with _in_time(deadline, given):
+            return await Rendered.fetch(made, self._limits, warnings)
 
-    @asynccontextmanager
-    async def _page(self, deadline: float) -> AsyncIterator[WarmPage]:
-        started = time.perf_counter()
-        page = await self._lane.take(deadline)
-        metrics.RENDER.labels(LANE, "wait").observe(time.perf_counter() - started)
-        try:
-            yield page
-        finally:
-            self._lane.give_back(page)
+
+async def _renew(lane: Lane[LivePage] | Lane[WarmPage]) -> None:
+    while True:
+        await asyncio.sleep(INTERVAL)
+        await lane.renew()
+
+
+def _time_until(deadline: float) -> float:
+    return deadline - asyncio.get_running_loop().time()
 
 
 @asynccontextmanager
@@ -227,10 +266,7 @@ async def _in_time(deadline: float, given: float) -> AsyncIterator[None]:
         async with asyncio.timeout_at(deadline):
             yield
     except TimeoutError:
-        raise RenderTimeout(
-            f"the document was not rendered in the {given:.0f} s that it had:"
-            " make it smaller, or submit it with a longer timeout"
-        ) from None
+        raise too_slow(given) from None
 
 
 def _not_found(settings: RenderSettings) -> str:

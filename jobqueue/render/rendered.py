@@ -5,7 +5,7 @@ from contextlib import aclosing
 
 import msgspec
 
-from jobqueue.render.failures import html_too_large, too_many_pages
+from jobqueue.render.failures import document_too_large, html_too_large, too_many_pages
 from jobqueue.render.page_count import count_pages
 from jobqueue.render.spool import Spool
 from jobqueue.render.tab import PdfStream
@@ -15,17 +15,22 @@ _LONGEST_CHARACTER = 4
 """Bytes of UTF-8."""
 
 
-class RenderedPdf(msgspec.Struct, frozen=True):
-    """A document: its number of pages, and what was left out of it; its bytes until `close`."""
+class Rendered(msgspec.Struct, frozen=True):
+    """A document, whose bytes are there until `close`.
+
+    Attributes:
+        pages: None of what has none, such as an image.
+        warnings: what was left out of it.
+    """
 
     content: Spool
-    pages: int
+    pages: int | None
     warnings: tuple[str, ...]
 
     @classmethod
     async def fetch(
         cls, stream: PdfStream, limits: LimitSettings, warnings: tuple[str, ...]
-    ) -> "RenderedPdf":
+    ) -> "Rendered":
         """Take a document out of Chromium.
 
         Raises:
@@ -41,6 +46,21 @@ class RenderedPdf(msgspec.Struct, frozen=True):
             content.close()
             raise too_many_pages(pages, limits.pages)
         return cls(content, pages, warnings)
+
+    @classmethod
+    async def holding(
+        cls, data: bytes, limits: LimitSettings, warnings: tuple[str, ...]
+    ) -> "Rendered":
+        """An image or a page that is there already.
+
+        Raises:
+            Unrecoverable: it has more bytes than are allowed.
+        """
+        if len(data) > limits.document:
+            raise document_too_large(limits.document)
+        content = Spool()
+        await content.write(data)
+        return cls(content, None, warnings)
 
     @property
     def data(self) -> bytes:

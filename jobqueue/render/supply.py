@@ -1,14 +1,15 @@
-"""Where warm pages come from: launches browsers, replaces them before and after their end."""
+"""Where pages come from: launches browsers, replaces them before and after their end."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from typing import Generic, TypeVar
 
 import structlog
 
 from jobqueue import metrics
 from jobqueue.render.browser import Browser
 from jobqueue.render.failures import BrowserLost
-from jobqueue.render.page import WarmPage
+from jobqueue.render.lane_page import LanePage
 
 MAX_BROWSER_RENDERS = 10_000
 """Documents after which a browser is replaced: it grows by 2 MB in 4000, and its driver by 10."""
@@ -23,10 +24,17 @@ _LONGEST_PAUSE = 10.0
 _log = structlog.get_logger(__name__)
 
 Launcher = Callable[[], Awaitable[Browser]]
+P = TypeVar("P", bound=LanePage)
 
 
-class PageSupply:
+class PageSupply(Generic[P]):
     """Opens pages in the current browser, and sees to it that there is one.
+
+    Args:
+        launch: starts a browser.
+        page_type: of the pages.
+        max_renders: documents after which a browser is replaced.
+        max_age: seconds after which a browser is replaced.
 
     Attributes:
         problem: why there is no page to be had at the moment; None when there is.
@@ -36,6 +44,7 @@ class PageSupply:
     def __init__(
         self,
         launch: Launcher,
+        page_type: type[P],
         *,
         max_renders: int = MAX_BROWSER_RENDERS,
         max_age: float = MAX_BROWSER_AGE,
@@ -43,17 +52,23 @@ class PageSupply:
         self.problem: str | None = None
         self.browser: Browser | None = None
         self._launch = launch
+        self._page_type = page_type
         self._max_renders = max_renders
         self._max_age = max_age
         self._lock = asyncio.Lock()
-        self._pages: dict[WarmPage, Browser] = {}
+        self._pages: dict[P, Browser] = {}
         self._browsers: set[Browser] = set()
 
-    async def start(self) -> WarmPage:
+    @property
+    def lane(self) -> str:
+        """Name of the lane that it supplies."""
+        return self._page_type.lane
+
+    async def start(self) -> P:
         """Launch the first browser and open its first page; raises what goes wrong."""
         return await self._open()
 
-    async def page(self) -> WarmPage:
+    async def page(self) -> P:
         """A fresh page; tries again, ever more slowly, until there is one."""
         pause = _FIRST_PAUSE
         while True:
@@ -67,11 +82,11 @@ class PageSupply:
             else:
                 return page
 
-    async def _open(self) -> WarmPage:
+    async def _open(self) -> P:
         async with self._lock:
             browser = await self._current()
             try:
-                page = await WarmPage.open(browser)
+                page = await self._page_type.open(browser)
             except Exception:
                 browser.loss.happen()  # it does not answer as it should
                 raise
@@ -131,11 +146,11 @@ class PageSupply:
         for browser in self._browsers:
             browser.hold_memory()
 
-    def is_outdated(self, page: WarmPage) -> bool:
+    def is_outdated(self, page: P) -> bool:
         """Whether a page should be replaced for its browser's sake."""
         return self._pages[page] is not self.browser
 
-    async def take_back(self, page: WarmPage) -> None:
+    async def take_back(self, page: P) -> None:
         """Close a page for good, and its browser when it was the last one of an old one."""
         await page.close()
         del self._pages[page]

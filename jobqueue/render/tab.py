@@ -34,11 +34,16 @@ CLOSE_DEADLINE = 5.0
 
 
 class Tab:
-    """The DevTools session of a page. Make one with `of`."""
+    """The DevTools session of a page. Make one with `of`.
+
+    Attributes:
+        session: for calls that are not here.
+    """
 
     def __init__(self, session: async_api.CDPSession, frame_id: str) -> None:
-        self._session = session
-        self._frame_id = frame_id
+        self.session = session
+        self._media = ("", "")
+        self.frame_id = frame_id
         self._loaded = asyncio.Event()
         self._streams = 0
         self._all_fetched = asyncio.Event()
@@ -52,6 +57,16 @@ class Tab:
         tree = await session.send("Page.getFrameTree")
         return cls(session, tree["frameTree"]["frame"]["id"])
 
+    async def show_as(self, media: str, color_scheme: str) -> None:
+        """Apply the styles of this media and colour scheme; asks Chromium only for a change."""
+        if (media, color_scheme) == self._media:
+            return
+        features = [{"name": "prefers-color-scheme", "value": color_scheme}]
+        await self.session.send(
+            "Emulation.setEmulatedMedia", {"media": media, "features": features}
+        )
+        self._media = (media, color_scheme)
+
     async def load(self, html: str, *, waits: bool) -> None:
         """Replace the document by `html`.
 
@@ -59,15 +74,15 @@ class Tab:
             html: the document.
             waits: whether it may refer to something; without, it is complete once parsed.
         """
-        document = {"frameId": self._frame_id, "html": html}
+        document = {"frameId": self.frame_id, "html": html}
         if not waits:
-            await self._session.send("Page.setDocumentContent", document)
+            await self.session.send("Page.setDocumentContent", document)
             return
-        await self._session.send("Page.enable")
+        await self.session.send("Page.enable")
         self._loaded.clear()
-        await self._session.send("Page.setDocumentContent", document)
+        await self.session.send("Page.setDocumentContent", document)
         await self._loaded.wait()
-        await self._session.send("Page.disable")
+        await self.session.send("Page.disable")
 
     async def print(self, parameters: dict[str, Any]) -> "PdfStream":
         """Print the document; it must be fetched.
@@ -75,12 +90,12 @@ class Tab:
         Args:
             parameters: of `Page.printToPDF`.
         """
-        answer = await self._session.send(
+        answer = await self.session.send(
             "Page.printToPDF", {**parameters, "transferMode": "ReturnAsStream"}
         )
         self._streams += 1
         self._all_fetched.clear()
-        return PdfStream(self._session, answer["stream"], self._notice_end)
+        return PdfStream(self.session, answer["stream"], self._notice_end)
 
     def _notice_end(self) -> None:
         self._streams -= 1

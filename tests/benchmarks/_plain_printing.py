@@ -9,7 +9,7 @@ from typing import Any
 
 from playwright.async_api import Page, async_playwright
 
-from jobqueue.render.chromium import FLAGS, DeadProxy, environment
+from jobqueue.render.chromium import STATIC_FLAGS, DeadProxy, environment
 from jobqueue.render.options import RenderOptions
 from tests.benchmarks._printing import rate_of
 from tests.support.playwright_pdf import pdf_arguments
@@ -46,7 +46,7 @@ async def plain_printer(
         async with async_playwright() as playwright:
             browser = await playwright.chromium.launch(
                 executable_path=chromium,
-                args=[*FLAGS, proxy.flag],
+                args=[*STATIC_FLAGS, proxy.flag],
                 chromium_sandbox=False,
                 env=environment(Path(folder)),
             )

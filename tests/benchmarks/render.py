@@ -77,7 +77,9 @@ async def first_documents(chromium: Path, html: str) -> list[float]:
         pool = RenderPool(settings, LimitSettings())
         await pool.start()
         try:
-            await pool.pdf(html, RenderOptions(), deadline=asyncio.get_running_loop().time() + 60)
+            await pool.render(
+                html, RenderOptions(), deadline=asyncio.get_running_loop().time() + 60
+            )
             found.append(time.perf_counter() - start)
         finally:
             await pool.close()

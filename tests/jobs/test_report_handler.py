@@ -6,6 +6,7 @@ import pytest
 
 from jobqueue import metrics
 from jobqueue.errors import Unrecoverable
+from jobqueue.jobs.report_documents import job_of_document, picture_key
 from jobqueue.jobs.report_generation import ReportResult
 from jobqueue.render.failures import RenderTimeout
 from jobqueue.storage.base import Storage
@@ -80,3 +81,30 @@ async def test_time_for_the_upload_is_kept(attempt: Attempt) -> None:
     html = "<table>" + "<tr><td>1<td>2<td>3</tr>" * 12_000 + "</table>"
     with pytest.raises(RenderTimeout):
         await attempt.run({"html": html}, seconds=0.5)
+
+
+async def test_the_file_is_what_the_output_says(attempt: Attempt, storage: Storage) -> None:
+    """Key, name and content type follow the output, and only a PDF has pages."""
+    html = "<title>Chart</title><p>x"
+    for output, content_type in (("png", "image/png"), ("html", "text/html; charset=utf-8")):
+        result = await attempt.run({"html": html, "options": {"output": output}})
+        assert result.key == f"reports/{JOB_ID}.t0.{output}"
+        assert job_of_document(result.key) == JOB_ID
+        assert (result.filename, result.content_type) == (f"Chart.{output}", content_type)
+        assert result.pages is None
+        head = await storage.head(result.key)
+        assert head is not None
+        assert head.content_type == content_type
+
+
+async def test_what_was_there_of_a_late_document_is_kept(
+    attempt: Attempt, storage: Storage
+) -> None:
+    """The error of a document that was not ready in time names a picture of it in the storage."""
+    options = {"javascript": True, "wait_selector": "#never"}
+    with pytest.raises(RenderTimeout, match="wait_selector '#never'") as caught:
+        await attempt.run({"html": "<h1>half", "options": options}, seconds=4)
+    key = picture_key(JOB_ID, "t0")
+    assert str(caught.value).endswith(key)
+    assert job_of_document(key) == JOB_ID
+    assert (await stored(storage, key)).startswith(b"\xff\xd8")

@@ -53,7 +53,7 @@ def test_template_and_html_requests_are_accepted() -> None:
         ({"html": "x", "colour": 1}, "/colour", "there are template, html"),
         ({"html": "x", "options": []}, "/options", "must be an object"),
         ({"html": "x", "options": {"scale": 9}}, "/options/scale", "less than or equal to 2"),
-        ({"html": "x", "options": {"javascript": True}}, "/options/javascript", "not available"),
+        ({"html": "x", "options": {"output": "gif"}}, "/options/output", "must be"),
     ],
 )
 def test_wrong_requests_name_the_field(payload: Any, path: str, hint: str) -> None:

@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 from pypdf import PdfReader
+from pypdf.generic import IndirectObject, PdfObject, StreamObject
 
 HERE = Path(__file__).parent
 SHARED = HERE.parents[1].parent / "shared" / "data"
@@ -113,3 +114,25 @@ def unnamed_files() -> set[str]:
         except OSError:  # the one of the listing itself
             continue
     return {name for name in names if "deleted" in name}
+
+
+def images_in(pdf: bytes) -> list[bytes]:
+    """Of each image in a document how opaque its pixels are, or else their colours."""
+    reader = PdfReader(io.BytesIO(pdf))
+    objects = [
+        IndirectObject(number, 0, reader).get_object()
+        for number in range(1, int(str(reader.trailer["/Size"])))
+    ]
+    images = [
+        each
+        for each in objects
+        if isinstance(each, StreamObject) and each.get("/Subtype") == "/Image"
+    ]
+    masks = [each["/SMask"].get_object() for each in images if "/SMask" in each]
+    shown = [each for each in images if each not in masks]
+    return [_pixels(each.get("/SMask", each).get_object()) for each in shown]
+
+
+def _pixels(image: PdfObject | None) -> bytes:
+    assert isinstance(image, StreamObject)
+    return image.get_data()

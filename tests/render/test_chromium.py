@@ -125,7 +125,7 @@ async def test_the_sandbox_is_used_where_it_works(mode: str) -> None:
     pool = RenderPool(settings, LimitSettings())
     await pool.start()
     try:
-        assert (await pool.pdf("x", RenderOptions(), deadline=soon())).pages == 1
+        assert (await pool.render("x", RenderOptions(), deadline=soon())).pages == 1
         browser = pool._supply.browser
         assert browser is not None
         switched_off = "--no-sandbox" in command_line(browser._processes[0].pid)

@@ -15,8 +15,8 @@ from jobqueue import metrics
 from jobqueue.errors import Unrecoverable
 from jobqueue.render.browser import Browser
 from jobqueue.render.failures import BrowserLost, RenderTimeout
+from jobqueue.render.lane_page import CLEAN_DEADLINE, OPEN_DEADLINE
 from jobqueue.render.options import RenderOptions
-from jobqueue.render.page import CLEAN_DEADLINE, OPEN_DEADLINE
 from jobqueue.render.pool import RenderPool
 from jobqueue.render.tab import Tab
 from jobqueue.settings import LimitSettings, RenderSettings
@@ -59,7 +59,7 @@ def kill(pids: list[int]) -> None:
 
 async def text_of(pool: RenderPool, html: str) -> list[str]:
     """The text of a document."""
-    return page_texts((await pool.pdf(html, RenderOptions(), deadline=soon())).data)
+    return page_texts((await pool.render(html, RenderOptions(), deadline=soon())).data)
 
 
 @pytest.mark.parametrize("victims", [chromium, driver, renderers], ids=lambda each: each.__name__)
@@ -109,7 +109,7 @@ async def test_what_does_not_answer_any_more_is_replaced(
     for pid in stopped:
         os.kill(pid, signal.SIGSTOP)
     with pytest.raises(RenderTimeout):
-        await own_pool.pdf("lost", RenderOptions(), deadline=soon(1))
+        await own_pool.render("lost", RenderOptions(), deadline=soon(1))
     begun = time.monotonic()
     assert await text_of(own_pool, "next") == ["next"]
     assert time.monotonic() - begun < CLEAN_DEADLINE + 5
@@ -170,7 +170,7 @@ async def main():
         os.kill(pool._supply.browser._processes[victim].pid, 9)
         while pool._supply.browser.alive:
             await asyncio.sleep(0.02)
-        assert (await pool.pdf("x", RenderOptions(), deadline=deadline)).pages == 1
+        assert (await pool.render("x", RenderOptions(), deadline=deadline)).pages == 1
     await pool.close()
 
 with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:

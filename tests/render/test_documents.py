@@ -11,7 +11,7 @@ import pytest
 from jobqueue.render.filters import money
 from jobqueue.render.options import RenderOptions
 from jobqueue.render.pool import RenderPool
-from jobqueue.render.rendered import RenderedPdf
+from jobqueue.render.rendered import Rendered
 from jobqueue.render.templates import Templates
 
 from .helpers import invoices, page_size_mm, page_texts, shared_file, soon, sum_of_lines
@@ -19,15 +19,13 @@ from .helpers import invoices, page_size_mm, page_texts, shared_file, soon, sum_
 pytestmark = pytest.mark.browser
 
 
-async def make(
-    pool: RenderPool, template: str, data: dict[str, Any], **options: Any
-) -> RenderedPdf:
+async def make(pool: RenderPool, template: str, data: dict[str, Any], **options: Any) -> Rendered:
     """A document of a shipped template."""
     templates = Templates()
     templates.validate(template, data)
     layout = RenderOptions.model_validate(options)
     html = await templates.render(template, data, layout)
-    return await pool.pdf(html, layout, deadline=soon())
+    return await pool.render(html, layout, deadline=soon())
 
 
 def long_invoice(lines: int) -> dict[str, Any]:

@@ -129,7 +129,7 @@ HOSTILE: dict[str, Callable[[], str]] = {
 
 async def printed(pool: RenderPool, html: str, seconds: float) -> list[str]:
     """The texts of a document's pages."""
-    pdf = await pool.pdf(html, RenderOptions(), deadline=soon(seconds))
+    pdf = await pool.render(html, RenderOptions(), deadline=soon(seconds))
     try:
         return page_texts(pdf.data) if pdf.content.size < 100_000 else []
     finally:
@@ -192,7 +192,7 @@ async def test_a_document_of_too_many_pages_is_dead() -> None:
 
 async def test_an_image_that_is_too_large_is_told(pool: RenderPool) -> None:
     """A picture that Chromium refuses is missing from the document, but not silently."""
-    pdf = await pool.pdf(HOSTILE["huge image"](), RenderOptions(), deadline=soon())
+    pdf = await pool.render(HOSTILE["huge image"](), RenderOptions(), deadline=soon())
     (warning,) = pdf.warnings
     assert warning.startswith("image not shown: data:image/png")
     assert warning.endswith("(its data is damaged, or it is too large)")

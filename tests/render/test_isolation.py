@@ -62,7 +62,7 @@ async def one_page() -> AsyncIterator[RenderPool]:
 
 async def render(pool: RenderPool, html: str, options: RenderOptions | None = None) -> bytes:
     """The bytes of a document."""
-    return (await pool.pdf(html, options or RenderOptions(), deadline=soon())).data
+    return (await pool.render(html, options or RenderOptions(), deadline=soon())).data
 
 
 @pytest.mark.parametrize("culprit", CULPRITS)
@@ -73,7 +73,7 @@ async def test_nothing_of_a_document_reaches_the_next(one_page: RenderPool, culp
         await render(one_page, culprit)
     end = soon(1.5 if "content='1;" in culprit else 0)
     while True:
-        second = await one_page.pdf(VICTIM, RenderOptions(), deadline=soon())
+        second = await one_page.render(VICTIM, RenderOptions(), deadline=soon())
         assert without_dates(second.data) == clean
         assert second.warnings == ()
         if asyncio.get_running_loop().time() >= end:
@@ -116,7 +116,7 @@ async def test_no_document_reaches_the_network(one_page: RenderPool) -> None:
         hosts = ("127.0.0.1", "localhost", "0.0.0.0", "2130706433", "[::ffff:127.0.0.1]")  # noqa: S104 - an address to be tried
         for host in hosts:
             address = f"http://{host}:{port}"
-            pdf = await one_page.pdf(vectors(address), RenderOptions(), deadline=soon())
+            pdf = await one_page.render(vectors(address), RenderOptions(), deadline=soon())
             assert any("documents have no network" in warning for warning in pdf.warnings)
             refresh = f"<meta http-equiv=refresh content='0;url={address}/refresh'>"
             with contextlib.suppress(Unrecoverable):  # printed, or refused as it leads away

@@ -77,7 +77,7 @@ async def test_chromium_has_no_network(jailed: RenderPool) -> None:
     assert Path(f"/proc/{main}/ns/net").readlink() != ours
     devices = Path(f"/proc/{main}/net/dev").read_text().splitlines()[2:]
     assert [line.split(":")[0].strip() for line in devices] == ["lo"]
-    pdf = await jailed.pdf("<img src=http://127.0.0.1/a>", RenderOptions(), deadline=soon())
+    pdf = await jailed.render("<img src=http://127.0.0.1/a>", RenderOptions(), deadline=soon())
     assert pdf.warnings == ("not loaded, documents have no network: http://127.0.0.1/a",)
 
 

@@ -56,7 +56,7 @@ async def persistent(pool: RenderPool, number: int) -> None:
     """Print a document as a queue would: again when the machine is to blame."""
     while True:
         with contextlib.suppress(BrowserLost, PrintingFailed):
-            pdf = await pool.pdf(f"no {number}", RenderOptions(), deadline=soon(120))
+            pdf = await pool.render(f"no {number}", RenderOptions(), deadline=soon(120))
             assert page_texts(pdf.data) == [f"no {number}"]
             return
 

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from jobqueue.render.filenames import MAX_BYTES, filename_from_title, safe_filename
+from jobqueue.render.filenames import MAX_BYTES, filename_for, filename_from_title, safe_filename
 from jobqueue.render.options import RenderOptions
 from jobqueue.render.paper import FORMATS, MIN_CONTENT
 
@@ -89,7 +89,41 @@ def test_paper_is_given_by_name_or_sides(
         ({"footer_html": "<i style='background: url(a)'>"}, "footer_html", "must not load"),
         ({"filename": "///"}, "filename", "file name"),
         ({"filename": 7}, "filename", "file name"),
-        ({"javascript": True}, "javascript", "not available"),
+        ({"javascript": "yes"}, "javascript", "boolean"),
+        ({"media": "tv"}, "media", "'print' or 'screen'"),
+        ({"color_scheme": "sepia"}, "color_scheme", "'light' or 'dark'"),
+        ({"timezone": "Mars/Base", "javascript": True}, "timezone", "'Europe/Berlin'"),
+        ({"timezone": "Europe/Berlin"}, "timezone", "needs javascript"),
+        ({"locale": "german!", "javascript": True}, "locale", "'pt-BR'"),
+        ({"locale": "de-DE"}, "locale", "needs javascript"),
+        ({"viewport_width": 0}, "viewport_width", "greater than or equal to 1"),
+        ({"viewport_height": 20_000}, "viewport_height", "16384"),
+        ({"viewport_width": 9000, "viewport_height": 9000}, "viewport_width", "pixels"),
+        ({"device_scale": 9}, "device_scale", "less than or equal to 4"),
+        ({"wait_delay": 1}, "wait_delay", "needs javascript"),
+        ({"wait_delay": 61, "javascript": True}, "wait_delay", "60"),
+        ({"wait_selector": "a"}, "wait_selector", "needs javascript"),
+        ({"wait_selector": "a >> b", "javascript": True}, "wait_selector", "without >>"),
+        ({"wait_selector": "", "javascript": True}, "wait_selector", "CSS selector"),
+        ({"wait_expression": "1"}, "wait_expression", "needs javascript"),
+        ({"wait_expression": "", "javascript": True}, "wait_expression", "at least 1"),
+        ({"wait_network_idle": True}, "wait_network_idle", "needs javascript"),
+        ({"fail_on_console_exception": True}, "fail_on_console_exception", "needs javascript"),
+        ({"output": "gif"}, "output", "'webp'"),
+        ({"quality": 0}, "quality", "jpeg or webp, not pdf"),
+        ({"output": "png", "quality": 80}, "quality", "jpeg or webp, not png"),
+        ({"output": "jpeg", "quality": 101}, "quality", "100"),
+        ({"full_page": True}, "full_page", "not pdf"),
+        ({"output": "html", "selector": "a"}, "selector", "not html"),
+        ({"output": "jpeg", "omit_background": True}, "omit_background", "png or webp"),
+        ({"output": "png", "full_page": True, "selector": "a"}, "full_page", "combined"),
+        ({"output": "png", "single_page": True}, "single_page", "is for output pdf"),
+        ({"single_page": True, "page_ranges": "1"}, "page_ranges", "single_page"),
+        (
+            {"single_page": True, "prefer_css_page_size": True},
+            "prefer_css_page_size",
+            "single_page",
+        ),
         ({"colour": True}, "colour", "there are format"),
         ({"colour": None}, "colour", "there are format"),
     ],
@@ -105,6 +139,35 @@ def test_all_mistakes_are_reported_at_once() -> None:
     """A client learns of every wrong field and combination in one answer."""
     errors = errors_of({"format": "A4", "paper_width": 3, "scale": 9, "foo": 1, "landscape": 0})
     assert set(errors) == {"format", "paper_height", "scale", "foo", "landscape"}
+
+
+def test_options_that_need_scripts_are_refused_together() -> None:
+    """Whoever forgot javascript learns of each option that needs it in one answer."""
+    errors = errors_of({"timezone": "UTC", "wait_delay": 1, "wait_selector": "p", "quality": 5})
+    assert set(errors) == {"timezone", "wait_delay", "wait_selector", "quality"}
+
+
+def test_the_viewport_is_the_room_on_the_paper() -> None:
+    """Scripts of a PDF measure what they will get; images have a small window; both can be set."""
+    content = {"paper_width": 6, "paper_height": 8, **dict.fromkeys(MARGINS, 1)}
+    assert RenderOptions.model_validate(content).viewport == (4 * 96, 6 * 96)
+    assert RenderOptions.model_validate({**content, "scale": 2}).viewport == (2 * 96, 3 * 96)
+    assert RenderOptions.model_validate({**content, "viewport_width": 500}).viewport == (500, 576)
+    assert RenderOptions(output="png").viewport == (1280, 720)
+
+
+def test_only_what_needs_a_live_page_gets_one() -> None:
+    """Plain PDFs stay in the fast lane, whatever paper, media and colours they ask for."""
+    plain = {"media": "screen", "color_scheme": "dark", "fail_on_resource_failure": True}
+    assert not RenderOptions.model_validate({**plain, "format": "A5"}).is_live
+    for live in (
+        {"javascript": True},
+        {"output": "html"},
+        {"single_page": True},
+        {"viewport_width": 300},
+        {"device_scale": 2},
+    ):
+        assert RenderOptions.model_validate(live).is_live
 
 
 def test_options_must_be_an_object() -> None:
@@ -123,6 +186,7 @@ def test_page_ranges_are_kept_as_given(ranges: str) -> None:
     assert RenderOptions(page_ranges=ranges).page_ranges == ranges
 
 
+MARGINS = ("margin_top", "margin_right", "margin_bottom", "margin_left")
 lengths = st.floats(0, 30) | st.integers(0, 700).map(lambda n: f"{n}mm")
 
 
@@ -180,6 +244,21 @@ def test_any_filename_is_safe_and_stays_so(name: str) -> None:
         assert not set(safe) & set('/\\"\r\n\0')
         assert len(safe.encode()) <= MAX_BYTES
         assert safe_filename(safe) == safe
+
+
+@pytest.mark.parametrize(
+    ("name", "output", "file"),
+    [
+        ("a.pdf", "pdf", "a.pdf"),
+        ("a.pdf", "png", "a.png"),
+        ("a.PNG.pdf", "png", "a.PNG"),
+        ("a.jpg.pdf", "jpeg", "a.jpg"),
+        ("a.png.pdf", "html", "a.png.html"),
+    ],
+)
+def test_a_file_is_named_by_what_it_is(name: str, output: str, file: str) -> None:
+    """The suffix is that of the output, once."""
+    assert filename_for(name, output) == file
 
 
 def test_a_document_is_named_by_its_title() -> None:

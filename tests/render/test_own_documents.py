@@ -12,7 +12,7 @@ from jobqueue.render.filling.filler import Filler
 from jobqueue.render.options import RenderOptions
 from jobqueue.render.page_numbers import has_page_numbers, pages_of_targets, with_page_numbers
 from jobqueue.render.pool import RenderPool
-from jobqueue.render.rendered import RenderedPdf
+from jobqueue.render.rendered import Rendered
 from jobqueue.render.template_files import check_files
 
 from .helpers import page_texts, soon
@@ -44,12 +44,12 @@ async def filler() -> AsyncIterator[Filler]:
     await filler.close()
 
 
-async def printed(pool: RenderPool, html: str) -> RenderedPdf:
+async def printed(pool: RenderPool, html: str) -> Rendered:
     """A document on paper, printed twice where it has page numbers in it."""
     if has_page_numbers(html):
-        draft = await pool.pdf(html, A4, deadline=soon())
+        draft = await pool.render(html, A4, deadline=soon())
         html = with_page_numbers(html, pages_of_targets(draft.data))
-    return await pool.pdf(html, A4, deadline=soon())
+    return await pool.render(html, A4, deadline=soon())
 
 
 @pytest.mark.parametrize("name", ["weather", "employment"])

@@ -19,7 +19,7 @@ async def test_pages_of_chromium_are_counted(pool: RenderPool, pages: int) -> No
     """The number is that of a full reader, whatever the document's text pretends to be."""
     body = "<p style='break-after: page'>x</p>" * (pages - 1)
     html = f"<title>{TRAP}</title>{body}<a href='http://x/{TRAP}'>{TRAP}</a>"
-    pdf = (await pool.pdf(html, RenderOptions(), deadline=soon())).data
+    pdf = (await pool.render(html, RenderOptions(), deadline=soon())).data
     assert count_pages(pdf) == len(PdfReader(io.BytesIO(pdf)).pages) == pages
 
 

@@ -17,7 +17,7 @@ from pypdf import PdfReader
 
 from jobqueue.errors import Unrecoverable
 from jobqueue.render.browser import Browser
-from jobqueue.render.chromium import DeadProxy, find_chromium
+from jobqueue.render.chromium import STATIC_FLAGS, DeadProxy, find_chromium
 from jobqueue.render.memory import MAX_RENDERER, resident
 from jobqueue.render.omissions import is_plain
 from jobqueue.render.options import RenderOptions
@@ -44,7 +44,11 @@ async def browser() -> AsyncIterator[Browser]:
     executable, proxy = find_chromium(RenderSettings()), DeadProxy()
     assert executable is not None
     browser = await Browser.launch(
-        executable, sandbox=False, proxy_flag=proxy.flag, memory_limit=MAX_RENDERER
+        executable,
+        flags=STATIC_FLAGS,
+        sandbox=False,
+        proxy_flag=proxy.flag,
+        memory_limit=MAX_RENDERER,
     )
     yield browser
     await browser.close()
@@ -54,7 +58,7 @@ async def browser() -> AsyncIterator[Browser]:
 @pytest_asyncio.fixture
 async def page(browser: Browser) -> AsyncIterator[async_api.Page]:
     """A page without JavaScript."""
-    context = await browser.new_context()
+    context = await browser.new_context(javascript=False)
     yield await context.new_page()
     await context.close()
 
@@ -102,7 +106,7 @@ async def assert_forgotten(tab: Tab, stream: PdfStream) -> None:
     """Fail unless Chromium knows the stream no more, and the tab waits for none."""
     await tab.all_fetched()
     with pytest.raises(async_api.Error, match="Invalid stream handle"):
-        await tab._session.send("IO.read", {"handle": stream._handle})
+        await tab.session.send("IO.read", {"handle": stream._handle})
 
 
 @pytest.mark.parametrize("html", documents())

@@ -22,3 +22,8 @@ class OptionGroup(BaseModel):
     def wrong_together(self) -> Iterator[Problem]:
         """What is wrong with values of which each alone is right."""
         yield from ()
+
+
+def is_given(value: object) -> bool:
+    """Whether an option that is null or false by default asks for something."""
+    return value is not None and value is not False

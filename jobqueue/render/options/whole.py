@@ -1,27 +1,19 @@
 """All options of a report, validated as a whole."""
 
-from typing import Annotated, Any, Self
+from collections.abc import Iterator
+from typing import Any, Self
 
-from pydantic import (
-    BeforeValidator,
-    ModelWrapValidatorHandler,
-    ValidationError,
-    model_validator,
-)
+from pydantic import ModelWrapValidatorHandler, ValidationError, model_validator
 from pydantic_core import InitErrorDetails, PydanticCustomError
+from typing_extensions import override
 
+from jobqueue.render.options.base import Problem, is_given
 from jobqueue.render.options.fields import Filename
 from jobqueue.render.options.finish import FinishOptions
-from jobqueue.render.options.paper import PaperOptions
+from jobqueue.render.options.output import OutputOptions
 
 
-def _no_scripts(value: object) -> object:
-    if value is True:
-        raise ValueError("rendering with JavaScript is not available: leave it out or set false")
-    return value
-
-
-class RenderOptions(FinishOptions, PaperOptions):
+class RenderOptions(FinishOptions, OutputOptions):
     """What a document is to look like, and the name of its file.
 
     Lengths are given as numbers (inches) or texts with a unit (`px`, `in`, `cm`,
@@ -32,7 +24,14 @@ class RenderOptions(FinishOptions, PaperOptions):
 
     filename: Filename | None = None
     """Name of the file; made from the document's title when not given."""
-    javascript: Annotated[bool, BeforeValidator(_no_scripts)] = False
+
+    @override
+    def wrong_together(self) -> Iterator[Problem]:
+        yield from super().wrong_together()
+        if self.output != "pdf":
+            for name in FinishOptions.model_fields:
+                if is_given(getattr(self, name)):
+                    yield name, f"is for output pdf, not {self.output}"
 
     @model_validator(mode="wrap")
     @classmethod
