@@ -71,17 +71,22 @@ def sum_of_lines(invoice: dict[str, Any]) -> Decimal:
     )
 
 
-def descendants(pid: int) -> Iterator[int]:
-    """The processes below `pid`."""
+def children(pid: int) -> Iterator[int]:
+    """The processes that `pid` has started."""
     for stat in Path("/proc").glob("[0-9]*/stat"):
         try:
             parent = int(stat.read_text().rpartition(")")[2].split()[1])
         except OSError:
             continue
         if parent == pid:
-            child = int(stat.parent.name)
-            yield child
-            yield from descendants(child)
+            yield int(stat.parent.name)
+
+
+def descendants(pid: int) -> Iterator[int]:
+    """The processes below `pid`."""
+    for child in children(pid):
+        yield child
+        yield from descendants(child)
 
 
 def is_running(pid: int) -> bool:

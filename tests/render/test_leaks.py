@@ -6,8 +6,9 @@ import itertools
 import os
 import signal
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Container, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -16,15 +17,25 @@ from jobqueue.render.failures import BrowserLost, PrintingFailed
 from jobqueue.render.folder import PREFIX
 from jobqueue.render.options import RenderOptions
 from jobqueue.render.pool import RenderPool
+from jobqueue.render.supply import PageSupply
 from jobqueue.settings import LimitSettings, RenderSettings
 
-from .helpers import command_line, descendants, is_running, page_texts, renderers, soon, until
+from .helpers import (
+    children,
+    command_line,
+    descendants,
+    is_running,
+    page_texts,
+    renderers,
+    soon,
+    until,
+)
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(180)]
 
 RENDERS = 500
 CRASHES = 20
-VICTIMS = ("renderer", "browser", "renderer", "driver")
+WAYS = [*itertools.product(("renderer", "browser", "renderer", "driver"), ("static", "scripted"))]
 
 
 def open_files() -> int:
@@ -32,9 +43,10 @@ def open_files() -> int:
     return len(list(Path("/proc/self/fd").iterdir()))
 
 
-def children() -> set[int]:
-    """The processes below this one; so is what Chromium leaves behind."""
-    return {pid for pid in descendants(os.getpid()) if is_running(pid)}
+def left_running(others: Container[int]) -> set[int]:
+    """The processes below this one, without those below its children of other tests."""
+    own = [pid for pid in children(os.getpid()) if pid not in others]
+    return {pid for child in own for pid in (child, *descendants(child)) if is_running(pid)}
 
 
 def orphans(folders: Path) -> list[str]:
@@ -52,11 +64,22 @@ def crash(browser: Browser, victim: str) -> None:
             os.kill(pid, signal.SIGKILL)
 
 
+async def browser_at_work(supply: PageSupply[Any]) -> Browser:
+    """The browser of a lane once a job has one of its pages."""
+
+    def lent() -> list[Browser]:
+        return [browser for page, browser in supply._pages.items() if page._lent]
+
+    await until(lambda: bool(lent()))
+    return lent()[0]
+
+
 async def persistent(pool: RenderPool, number: int) -> None:
     """Print a document as a queue would: again when the machine is to blame."""
     while True:
         with contextlib.suppress(BrowserLost, PrintingFailed):
-            pdf = await pool.render(f"no {number}", RenderOptions(), deadline=soon(120))
+            options = RenderOptions(javascript=number % 5 == 0)
+            pdf = await pool.render(f"no {number}", options, deadline=soon(120))
             assert page_texts(pdf.data) == [f"no {number}"]
             return
 
@@ -72,25 +95,24 @@ def folders(monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
 
 async def test_crashes_leave_nothing_behind(folders: Path) -> None:
     """No process, no folder and no open file is left; every document came out right."""
-    before, files = children(), open_files()
+    others, files = list(children(os.getpid())), open_files()
     pool = RenderPool(RenderSettings(slots=2), LimitSettings(), max_browser_renders=150)
     await pool.start()
     numbers = itertools.count()
-    victims = itertools.cycle(VICTIMS)
+    supplies: dict[str, PageSupply[Any]] = {
+        "static": pool._supply,
+        "scripted": pool._scripted.supply,
+    }
     try:
-        for _ in range(CRASHES):
-            await until(lambda: pool._supply.browser is not None and pool._supply.browser.alive)
-            browser = pool._supply.browser
-            assert browser is not None
+        for victim, lane in itertools.islice(itertools.cycle(WAYS), CRASHES):
             async with asyncio.TaskGroup() as group:
                 for number in itertools.islice(numbers, RENDERS // CRASHES):
                     group.create_task(persistent(pool, number))
-                await until(lambda: not pool._lane._idle)
-                crash(browser, next(victims))
-        await until(lambda: len(list(folders.glob(f"{PREFIX}*"))) == 1)
+                crash(await browser_at_work(supplies[lane]), victim)
+        await until(lambda: len(list(folders.glob(f"{PREFIX}*"))) == len(supplies))
     finally:
         await pool.close()
-    await until(lambda: children() <= before)
+    await until(lambda: not left_running(others))
     await until(lambda: orphans(folders) == [])
     assert list(folders.iterdir()) == []
     await until(lambda: open_files() <= files)
