@@ -37,7 +37,7 @@ def test_example_names_every_setting(tmp_path: Path) -> None:
     without_default = {
         *("storage.endpoint_url", "storage.region", "storage.retention", "http.port"),
         *("http.token", "worker.id", "worker.queues", "worker.rates"),
-        *("render.executable_path", "render.slots"),
+        *("render.executable_path", "render.slots", "render.allow_hosts"),
     }
     defaults = Settings(data_dir=tmp_path / ".jobqueue")
     assert {
