@@ -1,6 +1,7 @@
 """The job types that come with the program."""
 
 from jobqueue.jobs.report_generation import report_generation
+from jobqueue.net.vetting import NOTHING_ALLOWED, Vetting
 from jobqueue.registry import Registry
 from jobqueue.render.pool import RenderPool
 from jobqueue.render.templates import Templates
@@ -13,6 +14,7 @@ def add_builtin_types(
     templates: Templates,
     renderer: RenderPool | None = None,
     storage: Storage | None = None,
+    vetting: Vetting = NOTHING_ALLOWED,
 ) -> None:
     """Enter the built-in job types.
 
@@ -21,5 +23,6 @@ def add_builtin_types(
         templates: those that reports can use.
         renderer: prints documents; None where this process renders none.
         storage: takes documents; None likewise.
+        vetting: the hosts that documents may load from.
     """
-    registry.add(report_generation(templates, renderer, storage))
+    registry.add(report_generation(templates, renderer, storage, vetting))

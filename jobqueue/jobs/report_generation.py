@@ -8,12 +8,16 @@ import msgspec
 
 from jobqueue import metrics
 from jobqueue.context import JobContext
+from jobqueue.jobs.page_reports import PageReports
+from jobqueue.jobs.page_sources import PAGE_SCHEMAS
 from jobqueue.jobs.report_documents import document_key
 from jobqueue.jobs.report_request import HtmlSource, ReportParser, ReportRequest, TemplateSource
+from jobqueue.net.egress import Egress
+from jobqueue.net.vetting import NOTHING_ALLOWED, Vetting
 from jobqueue.registry import JobType
-from jobqueue.render.filenames import filename_from_title
+from jobqueue.render.filenames import filename_from_title, filename_of_title
 from jobqueue.render.options import RenderOptions
-from jobqueue.render.pool import RenderPool
+from jobqueue.render.pool import RenderedPdf, RenderPool
 from jobqueue.render.templates import Templates
 from jobqueue.retry import DEFAULT_RETRY
 from jobqueue.storage.base import Storage, Upload
@@ -64,12 +68,20 @@ class ReportHandler:
         templates: fills templates.
         renderer: prints HTML.
         storage: takes the documents.
+        egress: the way out for documents that may load something.
     """
 
-    def __init__(self, templates: Templates, renderer: RenderPool, storage: Storage) -> None:
+    def __init__(
+        self,
+        templates: Templates,
+        renderer: RenderPool,
+        storage: Storage,
+        egress: Egress | None = None,
+    ) -> None:
         self._templates = templates
         self._renderer = renderer
         self._storage = storage
+        self._pages = PageReports(renderer, storage, egress or Egress(NOTHING_ALLOWED))
 
     async def __call__(self, job: JobContext, request: ReportRequest) -> ReportResult:
         """Make the document of one attempt; it counts only once the attempt is settled.
@@ -78,12 +90,11 @@ class ReportHandler:
             Unrecoverable: the template, the data or the options cannot give a document.
         """
         job.progress(5, "rendering")
-        html = await self._html(request)
         now = asyncio.get_running_loop().time()
         deadline = job.deadline - (job.deadline - now) * UPLOAD_SHARE
-        pdf = await self._renderer.pdf(html, request.options, deadline=deadline)
+        pdf, name = await self._print(job, request, deadline)
         job.progress(80, "uploading")
-        filename = request.options.filename or filename_from_title(html) or DEFAULT_FILENAME
+        filename = request.options.filename or name or DEFAULT_FILENAME
         upload = await self._store(document_key(job.id, job.token), pdf.data, filename)
         return ReportResult(
             document=f"{DOCUMENT_PATH}/{job.id}",
@@ -96,8 +107,23 @@ class ReportHandler:
             warnings=pdf.warnings,
         )
 
-    async def _html(self, request: ReportRequest) -> str:
-        match request.source:
+    async def _print(
+        self, job: JobContext, request: ReportRequest, deadline: float
+    ) -> tuple[RenderedPdf, str | None]:
+        """The document, and a name that is made of its title."""
+        source, options = request.source, request.options
+        if not isinstance(source, HtmlSource | TemplateSource):
+            pdf = await self._pages.pdf(job, source, options, deadline=deadline)
+            return pdf, filename_of_title(pdf.title)
+        html = await self._html(source, request)
+        if options.network:
+            pdf = await self._pages.pdf_of_html(job, html, options, deadline=deadline)
+        else:
+            pdf = await self._renderer.pdf(html, options, deadline=deadline)
+        return pdf, filename_from_title(html)
+
+    async def _html(self, source: HtmlSource | TemplateSource, request: ReportRequest) -> str:
+        match source:
             case HtmlSource(html):
                 return html
             case TemplateSource(name, data):
@@ -129,24 +155,36 @@ def payload_schema(templates: Templates) -> dict[str, Any]:
             "template": {"type": "string", "enum": list(templates.names())},
             "data": {"type": "object", "description": "what the template is filled with"},
             "html": {"type": "string", "minLength": 1, "description": "a complete document"},
+            **PAGE_SCHEMAS,
             "options": RenderOptions.model_json_schema(),
         },
-        "oneOf": [{"required": ["template", "data"]}, {"required": ["html"]}],
+        "oneOf": [
+            {"required": ["template", "data"]},
+            {"required": ["html"]},
+            {"required": ["bundle"]},
+            {"required": ["url"]},
+        ],
         "additionalProperties": False,
     }
 
 
 def report_generation(
-    templates: Templates, renderer: RenderPool | None, storage: Storage | None
+    templates: Templates,
+    renderer: RenderPool | None,
+    storage: Storage | None,
+    vetting: Vetting = NOTHING_ALLOWED,
 ) -> JobType:
     """The job type; without a renderer and a storage it can be submitted but not run here."""
+    handler = None
+    if renderer and storage:
+        handler = ReportHandler(templates, renderer, storage, Egress(vetting))
     return JobType(
         name=NAME,
         queue=QUEUE,
         timeout=TIMEOUT,
         retry=DEFAULT_RETRY,
-        parse=ReportParser(templates),
-        handler=ReportHandler(templates, renderer, storage) if renderer and storage else None,
+        parse=ReportParser(templates, vetting),
+        handler=handler,
         renders=True,
         payload_schema=payload_schema(templates),
     )

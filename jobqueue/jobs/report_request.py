@@ -1,11 +1,14 @@
 """What a report is made of: the payload of a report job, checked as a whole."""
 
+from collections.abc import Callable
 from typing import Any
 
 import msgspec
 from pydantic import ValidationError
 
 from jobqueue.errors import FieldError, InvalidRequest, UnknownTemplate
+from jobqueue.jobs.page_sources import PageSource, read_bundle_field, read_url, wrong_options
+from jobqueue.net.vetting import NOTHING_ALLOWED, Vetting
 from jobqueue.render.options import RenderOptions
 from jobqueue.render.templates import Templates
 from jobqueue.schema_errors import pointer
@@ -24,7 +27,11 @@ class HtmlSource(msgspec.Struct, frozen=True):
     html: str
 
 
-Source = TemplateSource | HtmlSource
+Source = TemplateSource | HtmlSource | PageSource
+
+
+Reader = Callable[[dict[str, Any]], tuple[Source | None, list[FieldError]]]
+"""Gives a source, or what is wrong with it."""
 
 
 class ReportRequest(msgspec.Struct, frozen=True):
@@ -44,11 +51,18 @@ class ReportParser:
 
     Args:
         templates: the templates there are.
+        vetting: the hosts that documents may load from.
     """
 
-    def __init__(self, templates: Templates) -> None:
+    def __init__(self, templates: Templates, vetting: Vetting = NOTHING_ALLOWED) -> None:
         self._templates = templates
-        self._readers = {"template": self._template, "html": _html}
+        self._vetting = vetting
+        self._readers: dict[str, Reader] = {
+            "template": self._template,
+            "html": _html,
+            "bundle": read_bundle_field,
+            "url": lambda fields: read_url(fields, vetting),
+        }
         """How each kind of source is read; a request has exactly one of these fields."""
 
     def __call__(self, payload: bytes) -> ReportRequest:
@@ -65,10 +79,12 @@ class ReportParser:
             for name in fields
             if name not in known
         ]
-        options, wrong_options = _parse_options(fields.get("options"))
-        errors += wrong_options
+        options, wrong = _parse_options(fields.get("options"))
+        errors += wrong
         source, wrong_source = self._source(fields)
         errors += wrong_source
+        if options is not None and source is not None:
+            errors += wrong_options(source, options, self._vetting)
         if errors or options is None or source is None:
             raise InvalidRequest("the report request has wrong fields", tuple(errors))
         return ReportRequest(source, options, len(payload))
@@ -77,7 +93,7 @@ class ReportParser:
         """What the document is made from, or what is wrong with it."""
         given = [name for name in self._readers if fields.get(name) is not None]
         if len(given) != 1:
-            return None, [FieldError("", f"exactly one of {' and '.join(self._readers)} is needed")]
+            return None, [FieldError("", f"exactly one of {', '.join(self._readers)} is needed")]
         source, errors = self._readers[given[0]](fields)
         if fields.get("data") is not None and given != ["template"]:
             errors.append(FieldError("/data", f"belongs to a template, not to {given[0]}"))

@@ -9,9 +9,7 @@ from jobqueue.net.ledger import EgressLimits, Ledger
 from jobqueue.net.messages import MAX_HEAD
 from jobqueue.net.relay import Stream
 from jobqueue.net.site import Site
-from jobqueue.net.vetting import Vetting
-
-_NOBODY = Vetting(())
+from jobqueue.net.vetting import NOTHING_ALLOWED, Vetting
 
 
 class EgressSession:
@@ -96,7 +94,7 @@ class Egress:
             site: files that are served to it.
             network: whether it may reach anything else that the rules allow.
         """
-        session = EgressSession(self._vetting if network else _NOBODY, self._limits, site)
+        session = EgressSession(self._vetting if network else NOTHING_ALLOWED, self._limits, site)
         await session.open()
         try:
             yield session

@@ -3,7 +3,14 @@
 import asyncio
 
 from jobqueue.net.ledger import MAX_TARGET, EgressLimits, Entry, Ledger, LimitReached, Outcome
-from jobqueue.net.messages import Malformed, Request, answer_head, parse_answer, parse_request
+from jobqueue.net.messages import (
+    Malformed,
+    Request,
+    answer_head,
+    parse_answer,
+    parse_request,
+    refusal,
+)
 from jobqueue.net.relay import Stream, beside, dialled, move_all, move_exactly, moving
 from jobqueue.net.site import Site
 from jobqueue.net.vetting import Refused, Unreachable, Vetting
@@ -11,8 +18,8 @@ from jobqueue.net.vetting import Refused, Unreachable, Vetting
 HEAD_DEADLINE = 30.0
 """Seconds for a connection to say what it wants: browsers open some ahead."""
 
-_REFUSED = "403 Forbidden"
-_FAILED = "502 Bad Gateway"
+_REFUSED = refusal("403 Forbidden", "http_request_denied")
+_FAILED = refusal("502 Bad Gateway", "destination_unavailable")
 _ESTABLISHED = b"HTTP/1.1 200 Connection established\r\n\r\n"
 _INFORMATIONAL = range(100, 200)
 _SWITCHING = 101
@@ -135,8 +142,7 @@ class Exchange:
         if self._answered:
             self._client.abort()
             return
-        status = _REFUSED if outcome == "refused" else _FAILED
-        await self._client.send(answer_head(status, [("Content-Length", "0")]))
+        await self._client.send(_REFUSED if outcome == "refused" else _FAILED)
 
     def _note(self, request: Request, outcome: Outcome, note: str) -> None:
         self._ledger.add(

@@ -20,7 +20,7 @@ _AUTHORITY = re.compile(r"(?P<host>\[[0-9A-Fa-f:.%]+\]|[^\[\]:@/?#\\%]+)(?::(?P<
 _ABSOLUTE = re.compile(r"http://(?P<authority>[^/?#]*)(?P<rest>[/?].*)?", re.IGNORECASE)
 _HOP_BY_HOP = frozenset(
     {"connection", "keep-alive", "te", "trailer", "upgrade", "host", "expect"}
-    | {"proxy-connection", "proxy-authorization", "proxy-authenticate"}
+    | {"proxy-connection", "proxy-authorization", "proxy-authenticate", "proxy-status"}
 )
 _HTTP_PORT = 80
 _MAX_PORT = 65535
@@ -113,6 +113,17 @@ def parse_answer(head: bytes) -> Answer:
     if match is None:
         raise Malformed("the first line is not that of an answer")
     return Answer(first_line, int(match["status"]), headers)
+
+
+def refusal(status: str, error: str) -> bytes:
+    """An answer of the proxy itself, which no server can give in its place.
+
+    Args:
+        status: e.g. `403 Forbidden`.
+        error: a word of RFC 9209.
+    """
+    mark = ("Proxy-Status", f"jobqueue; error={error}")
+    return answer_head(status, [("Content-Length", "0"), mark])
 
 
 def answer_head(status: str, headers: Iterable[tuple[str, str]]) -> bytes:

@@ -102,6 +102,10 @@ class Vetting:
         return addresses
 
 
+NOTHING_ALLOWED = Vetting(())
+"""The rules where nothing is set."""
+
+
 def _canonical(host: str) -> str:
     return host.lower().removesuffix(".")
 

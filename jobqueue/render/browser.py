@@ -122,11 +122,25 @@ class Browser:
         if self.alive and self._processes:
             self.memory_kills += end_large_processes(self._processes[0].pid, self.memory_limit)
 
-    async def new_context(self) -> async_api.BrowserContext:
-        """A context with nothing in it and JavaScript off."""
+    async def new_context(
+        self, *, proxy: str | None = None, user_agent: str | None = None, javascript: bool = False
+    ) -> async_api.BrowserContext:
+        """A context with nothing in it.
+
+        Args:
+            proxy: where its requests go; None: where all of this browser's go, to nobody.
+            user_agent: what it calls itself; None: Chromium's own name.
+            javascript: whether its pages run scripts.
+        """
         if self._browser is None or self.loss.happened:
             raise async_api.Error("Chromium has been closed")
-        return await self._browser.new_context(java_script_enabled=False, accept_downloads=False)
+        return await self._browser.new_context(
+            java_script_enabled=javascript,
+            accept_downloads=False,
+            service_workers="block",
+            proxy={"server": proxy} if proxy else None,
+            user_agent=user_agent,
+        )
 
     async def close(self) -> None:
         """End Chromium and its driver, by force if need be, and remove their folder."""

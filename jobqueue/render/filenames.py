@@ -34,4 +34,9 @@ def filename_from_title(document: str) -> str | None:
     match = _TITLE.search(document[:_HEAD])
     if match is None:
         return None
-    return safe_filename(html.unescape(match[1]).replace("/", "-").replace("\\", "-"))
+    return filename_of_title(html.unescape(match[1]))
+
+
+def filename_of_title(title: str) -> str | None:
+    """A name made of a title; None when it does not serve."""
+    return safe_filename(title.replace("/", "-").replace("\\", "-"))

@@ -19,6 +19,7 @@ from jobqueue.render.failures import RenderTimeout
 from jobqueue.render.folder import sweep
 from jobqueue.render.lane import MAX_PAGE_RENDERS, Lane
 from jobqueue.render.memory import INTERVAL, MAX_RENDERER
+from jobqueue.render.networked import Visit, print_page
 from jobqueue.render.options import RenderOptions
 from jobqueue.render.page import LANE, WarmPage
 from jobqueue.render.page_count import count_pages
@@ -29,11 +30,16 @@ _log = structlog.get_logger(__name__)
 
 
 class RenderedPdf(msgspec.Struct, frozen=True):
-    """A document: its bytes, its number of pages, and what was left out of it."""
+    """A document: its bytes, its number of pages, and what was left out of it.
+
+    Attributes:
+        title: of a page that was loaded from a URL.
+    """
 
     data: bytes
     pages: int
     warnings: tuple[str, ...]
+    title: str = ""
 
 
 class RenderPool:
@@ -189,6 +195,28 @@ class RenderPool:
         async with _in_time(deadline, time_given):
             data = await stream.fetch(self._limits.document)
         return RenderedPdf(data=data, pages=count_pages(data), warnings=warnings)
+
+    async def pdf_of_page(self, visit: Visit, *, deadline: float) -> RenderedPdf:
+        """Print the page at a URL, in a context of its own with a way out of its own.
+
+        Args:
+            visit: the page, how it is printed, and its way out.
+            deadline: when to give up, in the loop's time.
+
+        Raises:
+            PageFailed: the page cannot be had, maybe only now.
+            RenderTimeout, Unrecoverable, BrowserLost, PrintingFailed: as `pdf` does.
+        """
+        time_given = deadline - asyncio.get_running_loop().time()
+        # A page of the static lane is held and not used: it stands for a slot.
+        async with self._page(deadline), _in_time(deadline, time_given):
+            printed = await print_page(self._supply.browser, visit, limit=self._limits.document)
+        return RenderedPdf(
+            data=printed.data,
+            pages=count_pages(printed.data),
+            warnings=(),
+            title=printed.title,
+        )
 
     @asynccontextmanager
     async def _page(self, deadline: float) -> AsyncIterator[WarmPage]:

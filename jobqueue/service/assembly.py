@@ -19,6 +19,7 @@ from jobqueue.housekeeping import Housekeeper
 from jobqueue.http.server import HttpServer
 from jobqueue.jobs.builtin import add_builtin_types
 from jobqueue.metrics import BUILD_INFO
+from jobqueue.net.vetting import Vetting
 from jobqueue.reaper import Reaper
 from jobqueue.registry import Registry, check_name
 from jobqueue.render.pool import RenderPool
@@ -171,7 +172,13 @@ class Assembly:
         registry = Registry()
         for job_type in self._app.registry if self._app else ():
             registry.add(job_type)
-        add_builtin_types(registry, templates=Templates(), renderer=renderer, storage=storage)
+        add_builtin_types(
+            registry,
+            templates=Templates(),
+            renderer=renderer,
+            storage=storage,
+            vetting=Vetting(self._settings.render.allow_hosts),
+        )
         return registry
 
     def _queues(self, registry: Registry) -> dict[str, int]:

@@ -49,7 +49,7 @@ def test_template_and_html_requests_are_accepted() -> None:
         ({"template": "invoice"}, "/data", "is required"),
         ({"template": "invoice", "data": []}, "/data", "must be object"),
         ({"template": 5, "data": {}}, "/template", "name of a template"),
-        ({"html": "x", "colour": 1}, "/colour", "there are template, html, data, options"),
+        ({"html": "x", "colour": 1}, "/colour", "there are template, html, bundle"),
         ({"html": "x", "options": []}, "/options", "must be an object"),
         ({"html": "x", "options": {"scale": 9}}, "/options/scale", "less than or equal to 2"),
         ({"html": "x", "options": {"javascript": True}}, "/options/javascript", "not available"),

@@ -11,6 +11,7 @@ from pydantic import (
 from pydantic_core import InitErrorDetails, PydanticCustomError
 
 from jobqueue.render.options.fields import Filename
+from jobqueue.render.options.network import NetworkOptions
 from jobqueue.render.options.paper import PaperOptions
 
 
@@ -20,7 +21,7 @@ def _no_scripts(value: object) -> object:
     return value
 
 
-class RenderOptions(PaperOptions):
+class RenderOptions(NetworkOptions, PaperOptions):
     """What a document is to look like, and the name of its file.
 
     Lengths are given as numbers (inches) or texts with a unit (`px`, `in`, `cm`,
