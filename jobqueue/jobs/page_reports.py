@@ -1,6 +1,8 @@
 """Reports of pages: gives each a way out of its own, prints it, and says what it asked for."""
 
-from collections.abc import Iterator, Mapping
+import asyncio
+from collections.abc import Coroutine, Iterator, Mapping
+from typing import Any
 
 from jobqueue.context import JobContext
 from jobqueue.errors import Unrecoverable
@@ -89,8 +91,9 @@ class PageReports:
         network = site is None or options.network
         async with self._egress.session(site=site, network=network) as session:
             try:
-                pdf = await self._renderer.pdf_of_page(
-                    Visit(url, options, session.proxy), deadline=deadline
+                visit = Visit(url, options, session.proxy)
+                pdf = await _while_allowed(
+                    self._renderer.pdf_of_page(visit, deadline=deadline), session.ledger
                 )
                 _check_whole(session.ledger, url)
             except (PageFailed, PageRefused) as error:
@@ -100,17 +103,30 @@ class PageReports:
         return RenderedPdf(pdf.data, pdf.pages, tuple(_warnings(session)), pdf.title)
 
 
+async def _while_allowed(printing: Coroutine[Any, Any, RenderedPdf], ledger: Ledger) -> RenderedPdf:
+    """Print a page, unless it uses up its limits: then it is given up at once."""
+    task = asyncio.create_task(printing)
+    limit = asyncio.create_task(ledger.used_up())
+    try:
+        await asyncio.wait((task, limit), return_when=asyncio.FIRST_COMPLETED)
+        if limit.done():
+            raise Unrecoverable(NETWORK_LIMIT, f"the page was given up: {ledger.exhausted}")
+        return await task
+    finally:
+        for each in (task, limit):
+            each.cancel()
+        await asyncio.gather(task, limit, return_exceptions=True)
+
+
 def _check_whole(ledger: Ledger, url: str) -> None:
-    """Raise when the page was printed although it, or what it asked for, was broken off."""
+    """Raise when the page was printed although it was broken off."""
     entry = _last_of(ledger, url)
-    if ledger.exhausted is not None or (entry is not None and entry.outcome == "cut"):
+    if entry is not None and entry.outcome == "cut":
         raise PageFailed(f"{url.partition('?')[0]} was broken off", url)
 
 
 def _explain(ledger: Ledger, error: PageFailed | PageRefused) -> Exception:
     """The reason for a page's failure that the way out knows."""
-    if ledger.exhausted is not None:
-        return Unrecoverable(NETWORK_LIMIT, f"the page was given up: {ledger.exhausted}")
     entry = _last_of(ledger, error.url)
     if entry is None or entry.outcome in {"loaded", "missing"}:
         return error

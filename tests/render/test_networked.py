@@ -1,4 +1,4 @@
-"""Pages that are loaded through a way out of their own: what they get, what of theirs goes where."""
+"""Pages that are loaded through a way out of their own: what they get, what goes where."""
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
