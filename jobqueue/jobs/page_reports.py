@@ -99,6 +99,7 @@ class PageReports:
             except (PageFailed, PageRefused) as error:
                 raise _explain(session.ledger, error) from error
             finally:
+                await session.close()  # so that the log has what was still open
                 _log(job, session)
         return RenderedPdf(pdf.data, pdf.pages, tuple(_warnings(session)), pdf.title)
 

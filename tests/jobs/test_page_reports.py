@@ -57,7 +57,11 @@ class Web:
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """Answer by path."""
         with suppress(OSError, EOFError):
-            path = (await reader.readuntil(b"\r\n\r\n")).decode().split(" ")[1]
+            first = await reader.readexactly(1)
+            if first == b"\x16":  # TLS, which it does not speak
+                writer.write(b"HTTP/1.1 400 Bad Request\r\n\r\n")
+                raise ConnectionError
+            path = (first + await reader.readuntil(b"\r\n\r\n")).decode().split(" ")[1]
             self.asked.append(path)
             if path == "/endless":
                 writer.write(b"HTTP/1.1 200 OK\r\nContent-Type: text/html\r\n\r\n<p>")
@@ -184,6 +188,14 @@ async def test_a_url_is_printed(attempts: Attempts, web: Web) -> None:
     assert (texts, result.filename) == (["from the web"], "A page.pdf")
     assert any(f"GET http://web.test:{web.port}/page: " in line for line in attempts.log)
     assert "secret" not in "".join(attempts.log)
+
+
+async def test_https_is_a_tunnel_and_a_bad_one_ends_the_job(attempts: Attempts, web: Web) -> None:
+    """A server that does not speak TLS is the document's fault, and its tunnel is in the log."""
+    with pytest.raises(Unrecoverable, match="ERR_SSL_PROTOCOL_ERROR") as caught:
+        await attempts.run({"url": f"https://web.test:{web.port}/"})
+    assert caught.value.code == "page_invalid"
+    assert any(line.startswith(f"network: CONNECT web.test:{web.port}") for line in attempts.log)
 
 
 @pytest.mark.parametrize(
