@@ -27,6 +27,7 @@ from jobqueue.app.references import (
 )
 from jobqueue.broker.broker import Broker, Standing
 from jobqueue.errors import RedisUnavailable, Unavailable
+from jobqueue.jobs import bundle_uploads
 from jobqueue.jobs.report_documents import (
     KEY_PREFIX,
     is_picture,
@@ -69,6 +70,7 @@ class Tidied(msgspec.Struct):
         orphans: of them removed, because their job has ended and points elsewhere.
         contents: how many large payloads and results there were.
         unneeded: of them removed, because their job is gone, or has ended and points elsewhere.
+        bundles: how many uploads were removed, because their time is over.
     """
 
     documents: int = 0
@@ -76,6 +78,7 @@ class Tidied(msgspec.Struct):
     orphans: int = 0
     contents: int = 0
     unneeded: int = 0
+    bundles: int = 0
 
 
 class Housekeeper:
@@ -117,6 +120,10 @@ class Housekeeper:
         async with self._objects(f"{KEY_PREFIX}/", job_of_document) as batches:
             async for batch in batches:
                 await self._tidy_documents(batch, now, tidied)
+        bundles = self._objects(f"{bundle_uploads.KEY_PREFIX}/", bundle_uploads.bundle_of)
+        async with bundles as batches:
+            async for batch in batches:
+                await self._tidy_bundles(batch, now, tidied)
         deployment = await self._broker.deployment()
         for prefix in content_prefixes(deployment):
             async with self._objects(prefix, job_of_content) as batches:
@@ -128,7 +135,7 @@ class Housekeeper:
     async def _objects(
         self, prefix: str, job_of: Callable[[str], str | None]
     ) -> AsyncIterator[AsyncIterator[list[StoredObject]]]:
-        """The objects of jobs whose keys start with `prefix`, some at a time."""
+        """The objects whose keys start with `prefix` and are of jobs, some at a time."""
         async with (
             self._storage.list(prefix) as objects,
             aclosing(_batches(objects, job_of)) as batches,
@@ -145,6 +152,12 @@ class Housekeeper:
         tidied.documents += len(batch)
         tidied.expired += len(expired)
         tidied.orphans += len(orphans)
+
+    async def _tidy_bundles(self, batch: list[StoredObject], now: float, tidied: Tidied) -> None:
+        old = [each.key for each in batch if each.modified_at < now - bundle_uploads.KEPT]
+        if old:
+            await self._storage.delete(old)
+        tidied.bundles += len(old)
 
     async def _tidy_contents(
         self, batch: list[StoredObject], deployment: str, now: float, tidied: Tidied

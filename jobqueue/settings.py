@@ -11,6 +11,7 @@ from urllib.parse import unquote, urlsplit
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, SecretStr
 
+from jobqueue.host_rules import parse_host_rule
 from jobqueue.redis_url import parse_redis_url
 
 MIB = 1024 * 1024
@@ -86,11 +87,24 @@ def _rate(text: str) -> str:
     return text
 
 
+def _host_rules(value: Any) -> Any:
+    """Takes `a.com,*.b.com` for `["a.com", "*.b.com"]`."""
+    if isinstance(value, str):
+        return [part for part in map(str.strip, value.split(",")) if part]
+    return value
+
+
+def _host_rule(text: str) -> str:
+    parse_host_rule(text)
+    return text
+
+
 FilePath = Annotated[Path, AfterValidator(_path)]
 Seconds = Annotated[float, Field(gt=0)]
 QueueName = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]{0,62}$")]
 Slots = Annotated[int, Field(ge=1, le=10_000)]
 Rate = Annotated[str, AfterValidator(_rate)]
+HostRuleText = Annotated[str, AfterValidator(_host_rule)]
 
 
 class Group(BaseModel):
@@ -157,6 +171,8 @@ class RenderSettings(Group):
     """A folder of users' templates, read at start; None: only those shipped and those stored."""
     source_date_epoch: int | None = Field(None, ge=0, le=253_402_300_799)
     """Unix time that reproducible documents say they were made at, where they name none."""
+    allow_hosts: Annotated[tuple[HostRuleText, ...], BeforeValidator(_host_rules)] = ()
+    """Hosts that documents may load from, see `host_rules`; empty: no network at all."""
 
 
 class RetentionSettings(Group):

@@ -11,13 +11,15 @@ from jobqueue.app.jobs import Jobs
 from jobqueue.app.sweeping import Swept
 from jobqueue.app.templates import Templates
 from jobqueue.broker.broker import Broker
-from jobqueue.errors import DocumentGone, JobNotFound
+from jobqueue.errors import DocumentGone, FieldError, InvalidRequest, JobNotFound
+from jobqueue.jobs import bundle_uploads
+from jobqueue.jobs.bundle import InvalidBundle
 from jobqueue.jobs.template_shelf import TemplateShelf
 from jobqueue.model import QueueStats, WorkerInfo
 from jobqueue.registry import Registry
 from jobqueue.settings import Settings
 from jobqueue.state import State
-from jobqueue.storage.base import Download, Storage
+from jobqueue.storage.base import Download, Storage, Upload
 
 SILENT_AFTER = 15.0
 """Seconds without a beat after which a worker is shown as unhealthy: three beats are missing."""
@@ -96,6 +98,20 @@ class Operations(Jobs):
                 yield download
         except FileNotFoundError:
             raise _gone(document) from None
+
+    async def keep_bundle(self, content: bytes) -> tuple[Upload, int]:
+        """Store a bundle for jobs to come; gives where, and how many files it has.
+
+        Raises:
+            InvalidRequest: it is not as it should be; names the file.
+            StorageUnavailable: the storage does not take it.
+        """
+        try:
+            return await bundle_uploads.keep_bundle(self._storage, content)
+        except InvalidBundle as error:
+            raise InvalidRequest(
+                f"the bundle is refused: {error}", (FieldError("", str(error)),)
+            ) from None
 
     async def stats(self) -> list[QueueStats]:
         """Jobs by state, of each queue."""

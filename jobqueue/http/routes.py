@@ -11,6 +11,7 @@ from aiohttp import web
 
 from jobqueue.http import (
     aliases,
+    bundles,
     dead,
     flows,
     health,
@@ -87,6 +88,7 @@ API_ROUTES = (
     _canonical("POST", "/schedules/{name}/pause", schedules.pause),
     _canonical("POST", "/schedules/{name}/resume", schedules.resume),
     _canonical("POST", "/reports/generate", reports.generate),
+    _canonical("POST", "/reports/bundles", bundles.upload),
     _canonical("GET", "/reports/{id}", reports.download),
     _canonical("GET", "/templates", templates.list_all),
     _canonical("GET", "/templates/{name}", templates.read),

@@ -2,6 +2,7 @@
 
 from jobqueue.jobs.report_generation import report_generation
 from jobqueue.jobs.template_shelf import TemplateShelf
+from jobqueue.net.vetting import NOTHING_ALLOWED, Vetting
 from jobqueue.registry import Registry
 from jobqueue.render.pool import RenderPool
 from jobqueue.render.templates import Templates
@@ -15,6 +16,7 @@ def add_builtin_types(
     renderer: RenderPool | None = None,
     storage: Storage | None = None,
     shelf: TemplateShelf | None = None,
+    vetting: Vetting = NOTHING_ALLOWED,
 ) -> None:
     """Enter the built-in job types.
 
@@ -24,5 +26,6 @@ def add_builtin_types(
         renderer: prints documents; None where this process renders none.
         storage: takes documents; None likewise.
         shelf: users' templates, and what fills them; None: reports can have the shipped ones only.
+        vetting: the hosts that documents may load from.
     """
-    registry.add(report_generation(templates, renderer, storage, shelf))
+    registry.add(report_generation(templates, renderer, storage, shelf, vetting))

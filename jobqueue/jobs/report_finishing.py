@@ -9,7 +9,6 @@ import msgspec
 
 from jobqueue.errors import Unrecoverable
 from jobqueue.jobs.report_parts import Part, PartsSource, PdfSource
-from jobqueue.jobs.report_printing import print_html
 from jobqueue.jobs.report_request import ReportRequest, Source
 from jobqueue.render.failures import document_too_large
 from jobqueue.render.finishing.finisher import Finisher, late
@@ -27,20 +26,20 @@ FILE_NOT_FOUND = "file_not_found"
 CHUNK = 256 * 1024
 """Bytes of a file that are uploaded at once."""
 
-Fill = Callable[[Source, RenderOptions], Awaitable[str]]
+Render = Callable[[Source, RenderOptions], Awaitable[Rendered]]
 
 
 class FinishedDocument(msgspec.Struct, frozen=True):
     """A document on the disk.
 
     Attributes:
-        first_html: the HTML that its first part was printed from, which may have a title.
+        title: of what its first part was made from.
     """
 
     path: Path
     pages: int
     warnings: tuple[str, ...]
-    first_html: str
+    title: str
 
     async def chunks(self) -> AsyncIterator[bytes]:
         """Its bytes in order."""
@@ -55,13 +54,13 @@ class ReportFinishing:
     Args:
         renderer: prints parts and marks.
         storage: has the files that requests name.
-        fill: gives the HTML of a source.
+        render: prints a source.
     """
 
-    def __init__(self, renderer: RenderPool, storage: Storage, fill: Fill) -> None:
+    def __init__(self, renderer: RenderPool, storage: Storage, render: Render) -> None:
         self._renderer = renderer
         self._storage = storage
-        self._fill = fill
+        self._render = render
 
     @asynccontextmanager
     async def document(
@@ -80,7 +79,7 @@ class ReportFinishing:
         """
         finisher = self._renderer.finisher
         async with finisher.folder() as folder:
-            making = _Making(self._renderer, self._storage, self._fill, folder, deadline)
+            making = _Making(self._renderer, self._storage, self._render, folder, deadline)
             try:
                 async with asyncio.timeout_at(deadline):
                     document = await making.make(request, finisher)
@@ -93,16 +92,16 @@ class _Making:
     """One document while it is made."""
 
     def __init__(
-        self, renderer: RenderPool, storage: Storage, fill: Fill, folder: Path, deadline: float
+        self, renderer: RenderPool, storage: Storage, render: Render, folder: Path, deadline: float
     ) -> None:
         self._renderer = renderer
         self._storage = storage
-        self._fill = fill
+        self._render = render
         self._folder = folder
         self._deadline = deadline
         self._files = 0
         self._warnings: list[str] = []
-        self._first_html = ""
+        self._title = ""
 
     async def make(self, request: ReportRequest, finisher: Finisher) -> FinishedDocument:
         options = request.options
@@ -121,7 +120,7 @@ class _Making:
         )
         finished = await finisher.run(plan, deadline=self._deadline)
         warnings = tuple(dict.fromkeys([*self._warnings, *finished.warnings]))
-        return FinishedDocument(Path(plan.output), finished.pages, warnings, self._first_html)
+        return FinishedDocument(Path(plan.output), finished.pages, warnings, self._title)
 
     async def _piece(self, part: Part, name: str, whole: RenderOptions) -> Piece:
         if isinstance(part.source, PdfSource):
@@ -129,14 +128,10 @@ class _Making:
             return Piece(str(await self._load(part.source.file, name)), name, pages, foreign=True)
         structure = {"tagged": whole.tagged, "outline": whole.outline}
         options = (part.options or whole).model_copy(update=structure)
-        html = await self._fill(part.source, options)
-        self._first_html = self._first_html or html
-        return Piece(str(await self._print(html, options)), name)
-
-    async def _print(self, html: str, options: RenderOptions) -> Path:
-        pdf = await print_html(self._renderer, html, options, deadline=self._deadline)
+        pdf = await self._render(part.source, options)
+        self._title = self._title or pdf.title
         self._warnings += pdf.warnings
-        return await self._save(pdf)
+        return Piece(str(await self._save(pdf)), name)
 
     async def _layers(self, options: RenderOptions) -> AsyncIterator[Layer]:
         """From the lowest to the highest: what is added under the content goes under all."""

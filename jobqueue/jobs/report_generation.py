@@ -9,18 +9,21 @@ import msgspec
 
 from jobqueue import metrics
 from jobqueue.context import JobContext
+from jobqueue.jobs.page_reports import PageReports
 from jobqueue.jobs.report_documents import document_key, picture_key
 from jobqueue.jobs.report_finishing import FinishedDocument, ReportFinishing
 from jobqueue.jobs.report_html import ReportHtml
 from jobqueue.jobs.report_parts import PartsSource
 from jobqueue.jobs.report_pinning import ReportPinning
-from jobqueue.jobs.report_printing import print_html
+from jobqueue.jobs.report_printing import ReportPrinting
 from jobqueue.jobs.report_request import ReportParser, ReportRequest, Source
 from jobqueue.jobs.report_schema import payload_schema
 from jobqueue.jobs.template_shelf import TemplateShelf
+from jobqueue.net.egress import Egress
+from jobqueue.net.vetting import NOTHING_ALLOWED, Vetting
 from jobqueue.registry import JobType
 from jobqueue.render.failures import RenderTimeout
-from jobqueue.render.filenames import filename_for, filename_from_title, safe_filename
+from jobqueue.render.filenames import filename_for, filename_of_title, safe_filename
 from jobqueue.render.options import CONTENT_TYPES, RenderOptions
 from jobqueue.render.pool import RenderPool
 from jobqueue.render.rendered import Rendered
@@ -74,10 +77,18 @@ class ReportHandler:
         html: gives the HTML of what a report is made of.
         renderer: prints HTML.
         storage: takes the documents.
+        egress: the way out for documents that may load something.
     """
 
-    def __init__(self, html: ReportHtml, renderer: RenderPool, storage: Storage) -> None:
-        self._html = html
+    def __init__(
+        self,
+        html: ReportHtml,
+        renderer: RenderPool,
+        storage: Storage,
+        egress: Egress | None = None,
+    ) -> None:
+        pages = PageReports(renderer, storage, egress or Egress(NOTHING_ALLOWED))
+        self._printing = ReportPrinting(html, pages, renderer)
         self._renderer = renderer
         self._storage = storage
 
@@ -93,8 +104,7 @@ class ReportHandler:
         try:
             if isinstance(request.source, PartsSource) or request.options.finishes:
                 return await self._make_finished(job, request, deadline)
-            html = await self._html.of(request.source, request.options, request.size)
-            return await self._make(job, request, html, deadline)
+            return await self._make(job, request, request.source, deadline)
         except RenderTimeout as error:
             if error.picture is None:
                 raise
@@ -102,23 +112,28 @@ class ReportHandler:
             raise RenderTimeout(f"{error}; what was there is stored as {key}") from error
 
     async def _make(
-        self, job: JobContext, request: ReportRequest, html: str, deadline: float
+        self, job: JobContext, request: ReportRequest, source: Source, deadline: float
     ) -> ReportResult:
-        document = await print_html(self._renderer, html, request.options, deadline=deadline)
-        filename = _filename(request, html)
+        options = request.options
+        document = await self._printing.render(
+            job, source, options, size=request.size, deadline=deadline
+        )
+        filename = _filename(request, document.title)
         with closing(document):
-            upload = await self._upload(job, request.options, document.chunks(), filename)
-        return _result(job, upload, request.options, filename, document)
+            upload = await self._upload(job, options, document.chunks(), filename)
+        return _result(job, upload, options, filename, document)
 
     async def _make_finished(
         self, job: JobContext, request: ReportRequest, deadline: float
     ) -> ReportResult:
-        async def fill(source: Source, options: RenderOptions) -> str:
-            return await self._html.of(source, options, request.size)
+        async def render(source: Source, options: RenderOptions) -> Rendered:
+            return await self._printing.render(
+                job, source, options, size=request.size, deadline=deadline
+            )
 
-        finishing = ReportFinishing(self._renderer, self._storage, fill)
+        finishing = ReportFinishing(self._renderer, self._storage, render)
         async with finishing.document(request, deadline=deadline) as document:
-            filename = _filename(request, document.first_html)
+            filename = _filename(request, document.title)
             upload = await self._upload(job, request.options, document.chunks(), filename)
         return _result(job, upload, request.options, filename, document)
 
@@ -145,10 +160,10 @@ class ReportHandler:
         return upload
 
 
-def _filename(request: ReportRequest, html: str) -> str:
+def _filename(request: ReportRequest, title: str) -> str:
     options = request.options
     titled = safe_filename(options.metadata.title or "") if options.metadata else None
-    name = options.filename or titled or filename_from_title(html) or DEFAULT_FILENAME
+    name = options.filename or titled or filename_of_title(title) or DEFAULT_FILENAME
     return filename_for(name, options.output)
 
 
@@ -176,17 +191,19 @@ def report_generation(
     renderer: RenderPool | None,
     storage: Storage | None,
     shelf: TemplateShelf | None = None,
+    vetting: Vetting = NOTHING_ALLOWED,
 ) -> JobType:
     """The job type; without a renderer and a storage it can be submitted but not run here."""
+    handler = None
+    if renderer and storage:
+        handler = ReportHandler(ReportHtml(templates, shelf), renderer, storage, Egress(vetting))
     return JobType(
         name=NAME,
         queue=QUEUE,
         timeout=TIMEOUT,
         retry=DEFAULT_RETRY,
-        parse=ReportParser(templates, own=shelf is not None),
-        handler=ReportHandler(ReportHtml(templates, shelf), renderer, storage)
-        if renderer and storage
-        else None,
+        parse=ReportParser(templates, own=shelf is not None, vetting=vetting),
+        handler=handler,
         renders=True,
         payload_schema=payload_schema(templates, own=shelf is not None),
         prepare=ReportPinning(shelf) if shelf else None,

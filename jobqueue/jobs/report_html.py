@@ -5,10 +5,10 @@ from typing import Any
 
 from jobqueue import metrics
 from jobqueue.jobs.report_request import (
+    HtmlKind,
     HtmlSource,
     MarkdownSource,
     OwnTemplateSource,
-    Source,
     TemplateSource,
 )
 from jobqueue.jobs.report_sources import OwnSources
@@ -32,7 +32,7 @@ class ReportHtml:
         self._templates = templates
         self._own = OwnSources(shelf)
 
-    async def of(self, source: Source, options: RenderOptions, size: int) -> str:
+    async def of(self, source: HtmlKind, options: RenderOptions, size: int) -> str:
         """The HTML of a source.
 
         Args:

@@ -72,7 +72,7 @@ class PartsReader:
         errors: list[FieldError] = []
         for index, each in enumerate(given):
             part, wrong = self._part(each, index)
-            errors += [_below(index, error) for error in wrong]
+            errors += [of_part(index, error) for error in wrong]
             if part is not None:
                 parts.append(part)
         return (None, errors) if errors else (PartsSource(tuple(parts)), [])
@@ -93,7 +93,7 @@ class PartsReader:
         try:
             source, wrong = self._readers[kinds[0]](fields)
         except UnknownTemplate as error:
-            places = tuple(_below(index, each) for each in error.errors)
+            places = tuple(of_part(index, each) for each in error.errors)
             raise UnknownTemplate(str(error), places) from None
         if fields.get("data") is not None and kinds != ["template"]:
             wrong.append(FieldError("/data", f"belongs to a template, not to {kinds[0]}"))
@@ -155,5 +155,6 @@ def _words(error: Any) -> str:
     return text.removeprefix("Value error, ")
 
 
-def _below(index: int, error: FieldError) -> FieldError:
+def of_part(index: int, error: FieldError) -> FieldError:
+    """An error in a part, as the whole request has it."""
     return FieldError(pointer("parts", index) + error.path, error.message)

@@ -1,13 +1,16 @@
 """What a report is made of: the payload of a report job, checked as a whole."""
 
+from collections.abc import Iterator
 from typing import Any
 
 import msgspec
 from pydantic import ValidationError
 
 from jobqueue.errors import FieldError, InvalidRequest, UnknownTemplate
-from jobqueue.jobs.report_parts import PartsReader, PartsSource, Reader
+from jobqueue.jobs.page_sources import PageSource, read_bundle_field, read_url, wrong_options
+from jobqueue.jobs.report_parts import PartsReader, PartsSource, Reader, of_part
 from jobqueue.jobs.template_keys import split_label
+from jobqueue.net.vetting import NOTHING_ALLOWED, Vetting
 from jobqueue.render.options import RenderOptions
 from jobqueue.render.templates import Templates
 from jobqueue.schema_errors import pointer
@@ -39,7 +42,8 @@ class HtmlSource(msgspec.Struct, frozen=True):
     html: str
 
 
-Source = TemplateSource | OwnTemplateSource | MarkdownSource | HtmlSource
+HtmlKind = TemplateSource | OwnTemplateSource | MarkdownSource | HtmlSource
+Source = HtmlKind | PageSource
 
 
 class ReportRequest(msgspec.Struct, frozen=True):
@@ -60,15 +64,21 @@ class ReportParser:
     Args:
         templates: the shipped templates.
         own: whether users' templates can be had; the data of those is checked elsewhere.
+        vetting: the hosts that documents may load from.
     """
 
-    def __init__(self, templates: Templates, *, own: bool = False) -> None:
+    def __init__(
+        self, templates: Templates, *, own: bool = False, vetting: Vetting = NOTHING_ALLOWED
+    ) -> None:
         self._templates = templates
         self._own = own
+        self._vetting = vetting
         readers: dict[str, Reader] = {
             "template": self._template,
             "html": _html,
             "markdown": _markdown,
+            "bundle": read_bundle_field,
+            "url": lambda fields: read_url(fields, vetting),
         }
         self._readers: dict[str, Reader] = {
             **readers,
@@ -90,15 +100,29 @@ class ReportParser:
             for name in fields
             if name not in known
         ]
-        options, wrong_options = _parse_options(fields.get("options"))
-        errors += wrong_options
+        options, wrong = _parse_options(fields.get("options"))
+        errors += wrong
         source, wrong_source = self._source(fields)
         errors += wrong_source
-        if isinstance(source, PartsSource) and options and options.output != "pdf":
-            errors.append(FieldError("/options/output", "must be pdf: only PDFs are merged"))
+        if options is not None and source is not None:
+            errors += self._wrong_together(source, options)
         if errors or options is None or source is None:
             raise InvalidRequest("the report request has wrong fields", tuple(errors))
         return ReportRequest(source, options, len(payload))
+
+    def _wrong_together(
+        self, source: Source | PartsSource, options: RenderOptions
+    ) -> Iterator[FieldError]:
+        """What is wrong with options beside what a report is made of."""
+        yield from wrong_options(source, options, self._vetting)
+        if not isinstance(source, PartsSource):
+            return
+        if options.output != "pdf":
+            yield FieldError("/options/output", "must be pdf: only PDFs are merged")
+        for index, part in enumerate(source.parts):
+            if part.options is not None:
+                wrong = wrong_options(part.source, part.options, self._vetting)
+                yield from (of_part(index, each) for each in wrong)
 
     def _source(
         self, fields: dict[str, Any]

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from jobqueue.jobs.page_sources import PAGE_SCHEMAS
 from jobqueue.jobs.report_parts import parts_schema
 from jobqueue.jobs.template_keys import LABEL_PATTERN
 from jobqueue.render.options import RenderOptions
@@ -22,6 +23,7 @@ def payload_schema(templates: Templates, *, own: bool = False) -> dict[str, Any]
         "data": {"type": "object", "description": "what the template is filled with"},
         "html": {"type": "string", "minLength": 1, "description": "a complete document"},
         "markdown": {"type": "string", "minLength": 1, "description": "a text in Markdown"},
+        **PAGE_SCHEMAS,
     }
     return {
         "$defs": options.pop("$defs", {}),
@@ -31,6 +33,8 @@ def payload_schema(templates: Templates, *, own: bool = False) -> dict[str, Any]
             {"required": ["template"]} if own else {"required": ["template", "data"]},
             {"required": ["html"]},
             {"required": ["markdown"]},
+            {"required": ["bundle"]},
+            {"required": ["url"]},
             {"required": ["parts"]},
         ],
         "additionalProperties": False,

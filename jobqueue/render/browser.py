@@ -1,10 +1,12 @@
 """One Chromium with its driver and its folder: started together, ended together."""
 
 import asyncio
+import socket
 import time
 from collections.abc import Sequence
 from pathlib import Path
 
+import msgspec
 import structlog
 from playwright import async_api
 
@@ -14,6 +16,7 @@ from jobqueue.render.jail import OPEN, Jail
 from jobqueue.render.loss import Loss
 from jobqueue.render.memory import end_large_processes, resident
 from jobqueue.render.memory_group import MemoryGroup
+from jobqueue.render.namespace import listen
 from jobqueue.render.process import Process, child_above
 
 LAUNCH_DEADLINE = 30.0
@@ -33,6 +36,22 @@ KILL_AFTER = 0.5
 """Seconds that a process may outlive its orderly end before it is killed."""
 
 _log = structlog.get_logger(__name__)
+
+
+class ContextSettings(msgspec.Struct, frozen=True):
+    """What a context is like.
+
+    Attributes:
+        javascript: whether scripts can run in it.
+        live: whether its pages get the viewport of their job, and no service workers.
+        proxy: URL of where its requests go; None: where all of its browser's go, to nobody.
+        user_agent: what it calls itself; None: Chromium's own name.
+    """
+
+    javascript: bool = False
+    live: bool = False
+    proxy: str | None = None
+    user_agent: str | None = None
 
 
 class Browser:
@@ -178,16 +197,26 @@ class Browser:
             self._watched_kills += end_large_processes(pid, self.memory_limit)
             self.large = self.large or resident(pid) > MAX_MEMORY
 
-    async def new_context(self, *, javascript: bool) -> async_api.BrowserContext:
-        """A context with nothing in it, in which scripts can run or not."""
+    async def new_context(self, settings: ContextSettings) -> async_api.BrowserContext:
+        """A context with nothing in it."""
         if self._browser is None or self.loss.happened:
             raise async_api.Error("Chromium has been closed")
         return await self._browser.new_context(
-            java_script_enabled=javascript,
+            java_script_enabled=settings.javascript,
             accept_downloads=False,
-            service_workers="block" if javascript else "allow",
-            no_viewport=javascript,  # a live page has the viewport of its job
+            service_workers="block" if settings.live else "allow",
+            proxy={"server": settings.proxy} if settings.proxy else None,
+            user_agent=settings.user_agent,
+            no_viewport=settings.live,
         )
+
+    def listen(self) -> socket.socket:
+        """A listening socket that its pages can reach.
+
+        Raises:
+            OSError: it has just ended.
+        """
+        return listen(self._processes[0].pid if self.jail.network else None)
 
     async def close(self) -> None:
         """End Chromium and its driver, by force if need be, and remove their folder."""

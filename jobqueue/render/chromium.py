@@ -111,3 +111,27 @@ def environment(temporary: Path, home: Path | None = None) -> dict[str, str | fl
         "LANG": "C.UTF-8",
         "TMPDIR": str(temporary),
     }
+
+
+def not_found(settings: RenderSettings) -> str:
+    """What to say when `find_chromium` finds none."""
+    if settings.executable_path is not None:
+        return (
+            f"render.executable_path {settings.executable_path} is no executable file:"
+            f" correct it, or remove it and install Chromium with {HOW_TO_INSTALL}"
+        )
+    return f"no Chromium found: install one with {HOW_TO_INSTALL}, or set render.executable_path"
+
+
+def not_started(executable: Path | None, error: Exception | None) -> str:
+    """What to say when it does not start."""
+    return (
+        f"Chromium ({executable}) does not start: {first_line(error)};"
+        f" what it needs is installed by {HOW_TO_INSTALL}"
+    )
+
+
+def first_line(error: Exception | None) -> str:
+    """What an error of Playwright says, without its log."""
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    return lines[0][:300] if lines else type(error).__name__

@@ -20,7 +20,7 @@ async def prepare(tab: Tab, options: RenderOptions) -> None:
     """Give a fresh page what `options` say of it."""
     calls = list(_switches(options))
     if options.locale is not None:
-        calls += await _language(tab, options.locale)
+        calls += await _language(tab, options.locale, options.user_agent)
     await asyncio.gather(
         tab.show_as(options.shown_media, options.color_scheme),
         *(tab.session.send(f"Emulation.{name}", parameters) for name, parameters in calls),
@@ -39,8 +39,10 @@ def _switches(options: RenderOptions) -> Iterator[tuple[str, dict[str, Any]]]:
         yield "setDefaultBackgroundColorOverride", {"color": _TRANSPARENT}
 
 
-async def _language(tab: Tab, locale: str) -> list[tuple[str, dict[str, Any]]]:
+async def _language(
+    tab: Tab, locale: str, user_agent: str | None
+) -> list[tuple[str, dict[str, Any]]]:
     """The calls that make scripts format and greet by a locale."""
     version = await tab.session.send("Browser.getVersion")
-    agent = {"userAgent": version["userAgent"], "acceptLanguage": locale}
+    agent = {"userAgent": user_agent or version["userAgent"], "acceptLanguage": locale}
     return [("setLocaleOverride", {"locale": locale}), ("setUserAgentOverride", agent)]

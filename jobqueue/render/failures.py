@@ -41,6 +41,28 @@ class RenderTimeout(JobqueueError):
         self.picture = picture
 
 
+class PageFailed(Unavailable):
+    """The page at a URL was not loaded; another try may succeed.
+
+    Attributes:
+        url: what could not be had: the page, or where it leads.
+    """
+
+    code = "page_failed"
+
+    def __init__(self, message: str, url: str) -> None:
+        super().__init__(message)
+        self.url = url
+
+
+class PageRefused(Unrecoverable):
+    """The page at a URL is not one that can be printed; `url` is as in `PageFailed`."""
+
+    def __init__(self, code: str, message: str, url: str) -> None:
+        super().__init__(code, message)
+        self.url = url
+
+
 class PrintingFailed(JobqueueError):
     """Chromium said that it could not print, and nothing more; it may be short of memory."""
 

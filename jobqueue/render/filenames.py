@@ -43,9 +43,12 @@ def filename_for(name: str, output: str) -> str:
     return base if base.lower().endswith(suffixes) else f"{base}.{output}"
 
 
-def filename_from_title(document: str) -> str | None:
-    """A name made of the document's `<title>`; None when it has none that serves."""
+def title_of(document: str) -> str:
+    """The document's `<title>`; empty when it has none near its beginning."""
     match = _TITLE.search(document[:_HEAD])
-    if match is None:
-        return None
-    return safe_filename(html.unescape(match[1]).replace("/", "-").replace("\\", "-"))
+    return html.unescape(match[1]) if match else ""
+
+
+def filename_of_title(title: str) -> str | None:
+    """A name made of a title; None when it does not serve."""
+    return safe_filename(title.replace("/", "-").replace("\\", "-"))

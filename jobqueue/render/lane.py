@@ -103,18 +103,35 @@ class Lane(Generic[P]):
             RenderTimeout: no page became free in time.
             BrowserLost: the lane is closed.
         """
-        try:
-            with measured(self._supply.lane, "wait"):
-                async with asyncio.timeout_at(deadline):
-                    page = await self._take()
-        except TimeoutError:
-            reason = self._supply.problem or "all pages are busy"
-            raise RenderTimeout(f"no browser page became free in time: {reason}") from None
+        async with self._waiting_until(deadline):
+            page = await self._take()
         try:
             yield page
         finally:
             self._give_back(page)
             self._slots.release()
+
+    @asynccontextmanager
+    async def borrow_slot(self, deadline: float) -> AsyncIterator[None]:
+        """A slot without a page, otherwise like `borrow`."""
+        async with self._waiting_until(deadline):
+            await self._slots.acquire()
+        try:
+            if self._closed:
+                raise _shutting_down()
+            yield
+        finally:
+            self._slots.release()
+
+    @asynccontextmanager
+    async def _waiting_until(self, deadline: float) -> AsyncIterator[None]:
+        try:
+            with measured(self._supply.lane, "wait"):
+                async with asyncio.timeout_at(deadline):
+                    yield
+        except TimeoutError:
+            reason = self._supply.problem or "all pages are busy"
+            raise RenderTimeout(f"no browser page became free in time: {reason}") from None
 
     async def _take(self) -> P:
         """A page with a slot; who waits for a page to be opened holds no slot meanwhile."""
@@ -137,7 +154,7 @@ class Lane(Generic[P]):
 
     def _take_idle(self) -> P | None:
         if self._closed:
-            raise BrowserLost("the renderer is shutting down")
+            raise _shutting_down()
         while self._idle:
             page = self._idle.popleft()
             if not page.spoiled:
@@ -160,5 +177,9 @@ class Lane(Generic[P]):
         self._closed = True
         for waiter in self._waiting:
             if not waiter.done():
-                waiter.set_exception(BrowserLost("the renderer is shutting down"))
+                waiter.set_exception(_shutting_down())
         self._waiting.clear()
+
+
+def _shutting_down() -> BrowserLost:
+    return BrowserLost("the renderer is shutting down")

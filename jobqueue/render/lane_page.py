@@ -11,7 +11,7 @@ from playwright import async_api
 
 from jobqueue import metrics
 from jobqueue.errors import Unrecoverable
-from jobqueue.render.browser import Browser
+from jobqueue.render.browser import Browser, ContextSettings
 from jobqueue.render.failures import RENDER_FAILED, blame_chromium, blame_options, blame_size
 from jobqueue.render.loss import Loss
 from jobqueue.render.options import RenderOptions
@@ -41,7 +41,7 @@ class LanePage:
 
     Attributes:
         lane: name of the lane, for metrics.
-        javascript: whether scripts can run in it.
+        settings: of its context.
         renders: documents made so far.
         worn: set when the page should not get another document.
         spoiled: set when the page must not get another document.
@@ -50,7 +50,7 @@ class LanePage:
     """
 
     lane: ClassVar[str]
-    javascript: ClassVar[bool]
+    settings: ClassVar[ContextSettings]
 
     def __init__(
         self,
@@ -77,14 +77,18 @@ class LanePage:
         self._loss.tell(self._spoil)
 
     @classmethod
-    async def open(cls, browser: Browser) -> Self:
+    async def open(cls, browser: Browser, settings: ContextSettings | None = None) -> Self:
         """A page that has proved that it works.
+
+        Args:
+            browser: where.
+            settings: of its context; those of all such pages when None.
 
         Raises:
             async_api.Error, TimeoutError: the browser gives none.
         """
         async with asyncio.timeout(OPEN_DEADLINE), browser.loss.interrupts():
-            context = await browser.new_context(javascript=cls.javascript)
+            context = await browser.new_context(settings or cls.settings)
             try:
                 loss = _crash_in(context)
                 async with loss.interrupts():

@@ -9,13 +9,14 @@ from typing_extensions import override
 
 from jobqueue.errors import Unrecoverable
 from jobqueue.render import omissions, waiting
-from jobqueue.render.browser import Browser
+from jobqueue.render.browser import Browser, ContextSettings
 from jobqueue.render.capture import capture, draw, html_of, last_look
 from jobqueue.render.console import Console
 from jobqueue.render.emulation import prepare
 from jobqueue.render.failures import (
     RENDER_FAILED,
     SCRIPT_FAILED,
+    PageFailed,
     RenderTimeout,
     resource_failed,
     too_slow,
@@ -39,7 +40,7 @@ class LivePage(LanePage):
     """A page for one document, whose context holds nothing else before or after."""
 
     lane = "scripted"
-    javascript = True
+    settings = ContextSettings(javascript=True, live=True)
 
     def __init__(
         self,
@@ -80,12 +81,12 @@ class LivePage(LanePage):
         self._browser.renders += 1
 
     async def render(
-        self, html: str, options: RenderOptions, deadline: float
+        self, document: str, options: RenderOptions, deadline: float
     ) -> tuple[Made, tuple[str, ...]]:
         """What the options ask for, and what was left out of it; the page must be lent.
 
         Args:
-            html: the document, complete.
+            document: its HTML, complete.
             options: checked ones.
             deadline: when to give up, in the loop's time.
 
@@ -98,40 +99,45 @@ class LivePage(LanePage):
         given = deadline - asyncio.get_running_loop().time()
         try:
             async with asyncio.timeout_at(deadline):
-                made = await self._make(html, options)
+                made = await self._make(document, options)
         except TimeoutError:
             raise await self._too_slow(given) from None
         self.renders += 1
         return made, self._warnings()
 
-    async def _make(self, html: str, options: RenderOptions) -> Made:
+    async def _make(self, document: str, options: RenderOptions) -> Made:
         try:
             async with self._loss.interrupts():
                 with measured(self.lane, "load"):
                     self._doing = "loading it and running its scripts"
                     await prepare(self._tab, options)
-                    await self._enter(html)
+                    await self._enter(document, options)
                 with measured(self.lane, "settle"):
-                    await self._settle(html, options)
+                    await self._settle(document, options)
                 self._check(options)
                 with measured(self.lane, "print"):
                     self._doing = f"making the {options.output}"
                     return await self._output(options)
+        except PageFailed:
+            raise
         except Unrecoverable as error:
-            raise Unrecoverable(error.code, f"{error}{self._console.quoted()}") from error
+            raise self._quoting(error) from error
         except Exception as error:
             raise await self._explain(error, options) from error
 
-    async def _enter(self, html: str) -> None:
+    def _quoting(self, error: Unrecoverable) -> Unrecoverable:
+        return Unrecoverable(error.code, f"{error}{self._console.quoted()}")
+
+    async def _enter(self, document: str, options: RenderOptions) -> None:  # noqa: ARG002 - for those that are loaded
         """Put the document into the page, and wait for its load event."""
         loaded = asyncio.Event()
         self._tab.session.on("Page.loadEventFired", lambda _: loaded.set())
         await self._tab.session.send(
-            "Page.setDocumentContent", {"frameId": self._tab.frame_id, "html": html}
+            "Page.setDocumentContent", {"frameId": self._tab.frame_id, "html": document}
         )
         await loaded.wait()
 
-    async def _settle(self, html: str, options: RenderOptions) -> None:
+    async def _settle(self, document: str, options: RenderOptions) -> None:
         """Wait for all that the options name, then for fonts, images and a frame."""
         if options.wait_network_idle:
             self._doing = "wait_network_idle"
@@ -146,8 +152,11 @@ class LivePage(LanePage):
             self._doing = "wait_delay"
             await asyncio.sleep(options.wait_delay)
         self._doing = "waiting for fonts and images"
-        scripts = options.javascript and omissions.has_scripts(html)
+        scripts = options.javascript and self._may_have_scripts(document)
         await waiting.until_drawable(self._tab, scripts=scripts)
+
+    def _may_have_scripts(self, document: str) -> bool:
+        return omissions.has_scripts(document)
 
     def _check(self, options: RenderOptions) -> None:
         if options.fail_on_console_exception and self._console.exceptions:

@@ -7,7 +7,7 @@ from playwright import async_api
 from typing_extensions import override
 
 from jobqueue.render import omissions
-from jobqueue.render.browser import Browser
+from jobqueue.render.browser import Browser, ContextSettings
 from jobqueue.render.failures import resource_failed
 from jobqueue.render.lane_page import CLEAN_DEADLINE, LanePage, leads_away, measured
 from jobqueue.render.loss import Loss
@@ -36,7 +36,7 @@ class WarmPage(LanePage):
     """A page without scripts, which prints many documents."""
 
     lane = "static"
-    javascript = False
+    settings = ContextSettings()
 
     def __init__(
         self,

@@ -13,13 +13,16 @@ from jobqueue import metrics
 from jobqueue.errors import SettingsError
 from jobqueue.render.browser import Browser
 from jobqueue.render.chromium import (
-    HOW_TO_INSTALL,
     SCRIPTED_FLAGS,
     STATIC_FLAGS,
     DeadProxy,
     find_chromium,
+    first_line,
+    not_found,
+    not_started,
 )
 from jobqueue.render.failures import too_slow
+from jobqueue.render.filenames import title_of
 from jobqueue.render.finishing.finisher import Finisher
 from jobqueue.render.folder import sweep
 from jobqueue.render.isolation import ROOT_ALONE, Isolation, ways_to_start
@@ -27,6 +30,7 @@ from jobqueue.render.lane import MAX_PAGE_RENDERS, Lane
 from jobqueue.render.live_page import LivePage
 from jobqueue.render.memory import INTERVAL, MAX_RENDERER
 from jobqueue.render.memory_group import REST_OF_CHROMIUM, parent_of_groups, sweep_groups
+from jobqueue.render.networked import Visit
 from jobqueue.render.options import RenderOptions
 from jobqueue.render.page import WarmPage
 from jobqueue.render.rendered import Rendered, check_html
@@ -110,7 +114,7 @@ class RenderPool:
             _log.info("browser_folders_swept", folders=len(removed))
         self._executable = find_chromium(self._settings)
         if self._executable is None:
-            raise SettingsError(_not_found(self._settings))
+            raise SettingsError(not_found(self._settings))
         self._choose_memory_limit()
         self._proxy = DeadProxy()
         try:
@@ -142,13 +146,13 @@ class RenderPool:
             try:
                 page = await self._supply.start()
             except Exception as error:  # noqa: BLE001 - the last one is told
-                failure, reason = error, _first_line(error)
+                failure, reason = error, first_line(error)
                 _log.debug("browser_start_failed", isolation=way.describe(), error=reason)
                 continue
             if mode == "auto" and not way.sandbox:
                 _log.warning("browser_not_sandboxed", reason=reason)
             return page
-        raise SettingsError(_not_started(self._executable, failure)) from failure
+        raise SettingsError(not_started(self._executable, failure)) from failure
 
     def _launcher(self, lane: str, flags: Sequence[str]) -> Callable[[], Awaitable[Browser]]:
         return lambda: self._launch(lane, flags)
@@ -244,10 +248,25 @@ class RenderPool:
         else:
             async with self._lane.borrow(deadline) as page, _in_time(deadline, given):
                 made, warnings = await page.print(html, options)
-        if isinstance(made, bytes):
-            return await Rendered.holding(made, self._limits, warnings)
         async with _in_time(deadline, given):
-            return await Rendered.fetch(made, self._limits, warnings)
+            return await Rendered.of(made, self._limits, warnings, title_of(html))
+
+    async def visit(self, visit: Visit, *, deadline: float) -> Rendered:
+        """Load the page at a URL by a way out of its own, and make what its options ask for.
+
+        Args:
+            visit: the page and its way out.
+            deadline: when to give up, in the loop's time.
+
+        Raises:
+            PageFailed: the page cannot be had, maybe only now.
+            Exception: what `render` raises.
+        """
+        given = _time_until(deadline)
+        async with self._scripted.visit(visit, deadline) as page:
+            made, warnings = await page.render(visit.url, visit.options, deadline)
+            async with _in_time(deadline, given):
+                return await Rendered.of(made, self._limits, warnings, page.title)
 
 
 async def _renew(lane: Lane[LivePage] | Lane[WarmPage]) -> None:
@@ -267,24 +286,3 @@ async def _in_time(deadline: float, given: float) -> AsyncIterator[None]:
             yield
     except TimeoutError:
         raise too_slow(given) from None
-
-
-def _not_found(settings: RenderSettings) -> str:
-    if settings.executable_path is not None:
-        return (
-            f"render.executable_path {settings.executable_path} is no executable file:"
-            f" correct it, or remove it and install Chromium with {HOW_TO_INSTALL}"
-        )
-    return f"no Chromium found: install one with {HOW_TO_INSTALL}, or set render.executable_path"
-
-
-def _not_started(executable: Path | None, error: Exception | None) -> str:
-    return (
-        f"Chromium ({executable}) does not start: {_first_line(error)};"
-        f" what it needs is installed by {HOW_TO_INSTALL}"
-    )
-
-
-def _first_line(error: Exception | None) -> str:
-    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-    return lines[0][:300] if lines else type(error).__name__

@@ -21,46 +21,36 @@ class Rendered(msgspec.Struct, frozen=True):
     Attributes:
         pages: None of what has none, such as an image.
         warnings: what was left out of it.
+        title: of what it was made from; empty when it has none.
     """
 
     content: Spool
     pages: int | None
     warnings: tuple[str, ...]
+    title: str
 
     @classmethod
-    async def fetch(
-        cls, stream: PdfStream, limits: LimitSettings, warnings: tuple[str, ...]
+    async def of(
+        cls, made: PdfStream | bytes, limits: LimitSettings, warnings: tuple[str, ...], title: str
     ) -> "Rendered":
-        """Take a document out of Chromium.
+        """Take what a page has made out of Chromium.
+
+        Args:
+            made: a PDF that is still to be fetched, or an image or a text.
+            limits: what it may have.
+            warnings: what was left out of it.
+            title: of what it was made from.
 
         Raises:
             Unrecoverable: it has more bytes or pages than are allowed.
             BrowserLost: Chromium ended before.
             OSError: there is no room for it on the disk.
         """
-        async with aclosing(stream.chunks(limits.document)) as chunks:
-            content = await Spool.of(chunks)
-        with content.view() as view:
-            pages = count_pages(view)
-        if pages > limits.pages:
-            content.close()
-            raise too_many_pages(pages, limits.pages)
-        return cls(content, pages, warnings)
-
-    @classmethod
-    async def holding(
-        cls, data: bytes, limits: LimitSettings, warnings: tuple[str, ...]
-    ) -> "Rendered":
-        """An image or a page that is there already.
-
-        Raises:
-            Unrecoverable: it has more bytes than are allowed.
-        """
-        if len(data) > limits.document:
-            raise document_too_large(limits.document)
-        content = Spool()
-        await content.write(data)
-        return cls(content, None, warnings)
+        if isinstance(made, bytes):
+            content, pages = await _hold(made, limits), None
+        else:
+            content, pages = await _fetch(made, limits)
+        return cls(content, pages, warnings, title)
 
     @property
     def data(self) -> bytes:
@@ -86,3 +76,22 @@ def check_html(html: str, limits: LimitSettings) -> None:
         return
     if len(html) > limits.html or len(html.encode("utf-8", "surrogatepass")) > limits.html:
         raise html_too_large(limits.html)
+
+
+async def _hold(data: bytes, limits: LimitSettings) -> Spool:
+    if len(data) > limits.document:
+        raise document_too_large(limits.document)
+    content = Spool()
+    await content.write(data)
+    return content
+
+
+async def _fetch(stream: PdfStream, limits: LimitSettings) -> tuple[Spool, int]:
+    async with aclosing(stream.chunks(limits.document)) as chunks:
+        content = await Spool.of(chunks)
+    with content.view() as view:
+        pages = count_pages(view)
+    if pages > limits.pages:
+        content.close()
+        raise too_many_pages(pages, limits.pages)
+    return content, pages

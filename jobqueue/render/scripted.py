@@ -8,8 +8,10 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
+from jobqueue.render.failures import BrowserLost, RenderTimeout
 from jobqueue.render.lane import Lane
 from jobqueue.render.live_page import LivePage
+from jobqueue.render.networked import NetworkedPage, Visit
 from jobqueue.render.slots import Slots
 from jobqueue.render.supply import MAX_BROWSER_AGE, Launcher, PageSupply
 
@@ -49,6 +51,7 @@ class ScriptedLane:
         self.lane = Lane(self.supply, slots)
         self._number = number
         self._needed = asyncio.Event()
+        self._leaving: set[asyncio.Task[None]] = set()
 
     async def keep(self) -> None:
         """Keep pages ready from the first need on, until cancelled."""
@@ -63,6 +66,45 @@ class ScriptedLane:
         self._needed.set()
         async with self.lane.borrow(deadline) as page:
             yield page
+
+    @asynccontextmanager
+    async def visit(self, visit: Visit, deadline: float) -> AsyncIterator[NetworkedPage]:
+        """A page for a visit, with a slot.
+
+        Args:
+            visit: what the page will load.
+            deadline: when to give up waiting, in the loop's time.
+
+        Raises:
+            RenderTimeout: there is no page in time.
+            BrowserLost: Chromium does not start, or opens none.
+        """
+        async with self.lane.borrow_slot(deadline):
+            page = await self._open(visit, deadline)
+            page.lend()
+            try:
+                yield page
+            finally:
+                page.end_of_use()
+                self._let_go(page)
+
+    async def _open(self, visit: Visit, deadline: float) -> NetworkedPage:
+        whole = asyncio.timeout_at(deadline)
+        try:
+            async with whole:
+                return await self.supply.open(lambda each: NetworkedPage.of(each, visit))
+        except BrowserLost:
+            raise
+        except Exception as error:
+            if whole.expired():
+                raise RenderTimeout("no browser page was opened in time") from None
+            raise BrowserLost(f"Chromium opened no page ({error})") from error
+
+    def _let_go(self, page: NetworkedPage) -> None:
+        """Close a page behind its job's back: one that is busy takes its time."""
+        task = asyncio.create_task(self.supply.take_back(page))
+        self._leaving.add(task)
+        task.add_done_callback(self._leaving.discard)
 
     def close(self) -> None:
         """Turn away everybody who waits or comes."""

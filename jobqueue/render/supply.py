@@ -25,6 +25,7 @@ _log = structlog.get_logger(__name__)
 
 Launcher = Callable[[], Awaitable[Browser]]
 P = TypeVar("P", bound=LanePage)
+Q = TypeVar("Q", bound=LanePage)
 
 
 class PageSupply(Generic[P]):
@@ -56,7 +57,7 @@ class PageSupply(Generic[P]):
         self._max_renders = max_renders
         self._max_age = max_age
         self._lock = asyncio.Lock()
-        self._pages: dict[P, Browser] = {}
+        self._pages: dict[LanePage, Browser] = {}
         self._browsers: set[Browser] = set()
 
     @property
@@ -66,14 +67,14 @@ class PageSupply(Generic[P]):
 
     async def start(self) -> P:
         """Launch the first browser and open its first page; raises what goes wrong."""
-        return await self._open()
+        return await self.open(self._page_type.open)
 
     async def page(self) -> P:
         """A fresh page; tries again, ever more slowly, until there is one."""
         pause = _FIRST_PAUSE
         while True:
             try:
-                page = await self._open()
+                page = await self.open(self._page_type.open)
             except Exception as error:  # noqa: BLE001 - whatever it is, the queue goes on after it
                 self.problem = f"Chromium cannot be used: {str(error) or type(error).__name__}"
                 _log.warning("browser_page_failed", error=self.problem, retry_in=pause)
@@ -82,11 +83,16 @@ class PageSupply(Generic[P]):
             else:
                 return page
 
-    async def _open(self) -> P:
+    async def open(self, open_page: Callable[[Browser], Awaitable[Q]]) -> Q:
+        """A page, opened as the caller wants; it is to be taken back.
+
+        Raises:
+            Exception: whatever keeps the browser from starting or the page from opening.
+        """
         async with self._lock:
             browser = await self._current()
             try:
-                page = await self._page_type.open(browser)
+                page = await open_page(browser)
             except Exception:
                 browser.loss.happen()  # it does not answer as it should
                 raise
@@ -146,14 +152,14 @@ class PageSupply(Generic[P]):
         for browser in self._browsers:
             browser.hold_memory()
 
-    def is_outdated(self, page: P) -> bool:
+    def is_outdated(self, page: LanePage) -> bool:
         """Whether a page should be replaced for its browser's sake."""
         return self._pages[page] is not self.browser
 
-    async def take_back(self, page: P) -> None:
+    async def take_back(self, page: LanePage) -> None:
         """Close a page for good, and its browser when it was the last one of an old one."""
         await page.close()
-        del self._pages[page]
+        self._pages.pop(page, None)
         await self._close_unused()
 
     async def _close_unused(self) -> None:

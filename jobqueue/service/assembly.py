@@ -21,6 +21,7 @@ from jobqueue.jobs.builtin import add_builtin_types
 from jobqueue.jobs.template_shelf import TemplateShelf
 from jobqueue.jobs.template_store import TemplateStore
 from jobqueue.metrics import BUILD_INFO
+from jobqueue.net.vetting import Vetting
 from jobqueue.reaper import Reaper
 from jobqueue.registry import Registry, check_name
 from jobqueue.render.filling.filler import Filler
@@ -179,7 +180,12 @@ class Assembly:
             registry.add(job_type)
         shelf = self._open_shelf()
         add_builtin_types(
-            registry, templates=shelf.shipped, renderer=renderer, storage=storage, shelf=shelf
+            registry,
+            templates=shelf.shipped,
+            renderer=renderer,
+            storage=storage,
+            shelf=shelf,
+            vetting=Vetting(self._settings.render.allow_hosts),
         )
         return registry
 

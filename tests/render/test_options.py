@@ -7,7 +7,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from jobqueue.render.filenames import MAX_BYTES, filename_for, filename_from_title, safe_filename
+from jobqueue.render.filenames import (
+    MAX_BYTES,
+    filename_for,
+    filename_of_title,
+    safe_filename,
+    title_of,
+)
 from jobqueue.render.options import RenderOptions
 from jobqueue.render.paper import FORMATS, MIN_CONTENT
 
@@ -263,6 +269,6 @@ def test_a_file_is_named_by_what_it_is(name: str, output: str, file: str) -> Non
 
 def test_a_document_is_named_by_its_title() -> None:
     """Entities are read, slashes do not make folders, and no title gives no name."""
-    assert filename_from_title("<title>R&amp;D 1/2</title>") == "R&D 1-2.pdf"
-    assert filename_from_title("<p>no title") is None
-    assert filename_from_title("<title> </title>") is None
+    assert filename_of_title(title_of("<title>R&amp;D 1/2</title>")) == "R&D 1-2.pdf"
+    assert filename_of_title(title_of("<p>no title")) is None
+    assert filename_of_title(title_of("<title> </title>")) is None

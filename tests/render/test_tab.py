@@ -16,7 +16,7 @@ from playwright import async_api
 from pypdf import PdfReader
 
 from jobqueue.errors import Unrecoverable
-from jobqueue.render.browser import Browser
+from jobqueue.render.browser import Browser, ContextSettings
 from jobqueue.render.chromium import STATIC_FLAGS, DeadProxy, find_chromium
 from jobqueue.render.memory import MAX_RENDERER, resident
 from jobqueue.render.omissions import is_plain
@@ -58,7 +58,7 @@ async def browser() -> AsyncIterator[Browser]:
 @pytest_asyncio.fixture
 async def page(browser: Browser) -> AsyncIterator[async_api.Page]:
     """A page without JavaScript."""
-    context = await browser.new_context(javascript=False)
+    context = await browser.new_context(ContextSettings())
     yield await context.new_page()
     await context.close()
 

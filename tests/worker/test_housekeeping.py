@@ -137,6 +137,17 @@ async def test_documents_past_their_retention_are_removed(
     assert await keys(storage) == sorted(FOREIGN)
 
 
+async def test_uploaded_bundles_are_kept_for_a_week(harness: Harness, storage: Storage) -> None:
+    """A bundle goes when its time is over; what is beside it and none is left alone."""
+    ours, foreign = f"bundles/{'0' * 32}.zip", "bundles/mine.zip"
+    for key in (ours, foreign):
+        await put(storage, key, b"PK")
+    housekeeper = Housekeeper(harness.broker, storage, retention=None)
+    assert (await housekeeper.tidy(now=time.time() + 6 * DAY)).bundles == 0
+    assert (await housekeeper.tidy(now=time.time() + 8 * DAY)).bundles == 1
+    assert await keys(storage) == [foreign]
+
+
 async def test_several_at_once_share_a_large_storage(
     harness: Harness, folder: Storage, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -178,7 +189,8 @@ async def test_outages_cost_nothing_but_time(
         await broker.close()
     assert await keys(folder) == []
     counts = {"documents": 1, "expired": 0, "orphans": 1, "contents": 0, "unneeded": 0}
-    assert logs[-1] == {"event": "storage_tidied", "log_level": "info", **counts}
+    told = {"event": "storage_tidied", "log_level": "info", **counts, "bundles": 0}
+    assert logs[-1] == told
 
 
 async def test_an_outage_of_the_storage_passes(

@@ -10,10 +10,11 @@ from typing_extensions import override
 from jobqueue.render.options.base import Problem, is_given
 from jobqueue.render.options.fields import Filename
 from jobqueue.render.options.finish import FinishOptions
+from jobqueue.render.options.network import NetworkOptions
 from jobqueue.render.options.output import OutputOptions
 
 
-class RenderOptions(FinishOptions, OutputOptions):
+class RenderOptions(NetworkOptions, FinishOptions, OutputOptions):
     """What a document is to look like, and the name of its file.
 
     Lengths are given as numbers (inches) or texts with a unit (`px`, `in`, `cm`,

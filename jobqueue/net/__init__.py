@@ -1,0 +1,1 @@
+"""The way out: a proxy that vets where documents and webhooks may go."""
