@@ -40,19 +40,23 @@ class HostRule(msgspec.Struct, frozen=True):
 
     def admits_name(self, name: str, port: int) -> bool:
         """Whether a name (lower case, without a dot at its end) may be asked for."""
-        if self.network is not None or not self._admits_port(port):
-            return False
-        if self.name.startswith("*"):
-            return name.endswith(self.name[1:])
-        return name == self.name
+        return self._names(name) and self._admits_port(port)
 
     def admits_address(self, address: Address, port: int) -> bool:
         """Whether an address may be asked for."""
         return self._holds(address) and self._admits_port(port)
 
-    def permits(self, address: Address, port: int) -> bool:
-        """Whether an allowed name may have this address, although it is not public."""
-        return self._holds(address) and self.port in {None, port}
+    def covers(self, host: str | Address, port: int) -> bool:
+        """Whether it is about a name or an address, at any port where it names none."""
+        fits = self._names(host) if isinstance(host, str) else self._holds(host)
+        return fits and self.port in {None, port}
+
+    def _names(self, name: str) -> bool:
+        if self.network is not None:
+            return False
+        if self.name.startswith("*"):
+            return name.endswith(self.name[1:])
+        return name == self.name
 
     def _holds(self, address: Address) -> bool:
         return self.network is not None and address in self.network

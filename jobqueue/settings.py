@@ -173,6 +173,8 @@ class RenderSettings(Group):
     """Unix time that reproducible documents say they were made at, where they name none."""
     allow_hosts: Annotated[tuple[HostRuleText, ...], BeforeValidator(_host_rules)] = ()
     """Hosts that documents may load from, see `host_rules`; empty: no network at all."""
+    deny_hosts: Annotated[tuple[HostRuleText, ...], BeforeValidator(_host_rules)] = ()
+    """Exceptions from those: names and networks, at any port where a rule names none."""
 
 
 class RetentionSettings(Group):

@@ -12,7 +12,23 @@ import msgspec
 REPORT_TYPE = "report-generation"
 """The type whose payload `--template`, `--html` and `--option` make up."""
 
-TEXTS = ("filename", "footer_html", "format", "header_html", "page_ranges", "pdf_a")
+TEXTS = (
+    "color_scheme",
+    "filename",
+    "footer_html",
+    "format",
+    "header_html",
+    "locale",
+    "media",
+    "output",
+    "page_ranges",
+    "pdf_a",
+    "selector",
+    "timezone",
+    "user_agent",
+    "wait_expression",
+    "wait_selector",
+)
 """Options that are texts, also where they look like a number."""
 
 

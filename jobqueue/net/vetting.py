@@ -37,11 +37,15 @@ class Vetting:
 
     Args:
         rules: as in `render.allow_hosts`; nothing is allowed where there are none.
+        denied: as in `render.deny_hosts`: exceptions from what is allowed.
         resolver: asked once for each request, so that what was checked is what is dialled.
     """
 
-    def __init__(self, rules: Iterable[str], resolver: Resolver = resolve) -> None:
+    def __init__(
+        self, rules: Iterable[str], resolver: Resolver = resolve, *, denied: Iterable[str] = ()
+    ) -> None:
         self._rules = tuple(map(parse_host_rule, rules))
+        self._denied = tuple(map(parse_host_rule, denied))
         self._resolve = resolver
 
     @property
@@ -55,11 +59,16 @@ class Vetting:
             address = parse_address(host)
         except ValueError as error:
             return str(error)
+        if self._denies(address or _canonical(host), port):
+            return f"{host} port {port} is in render.deny_hosts"
         if address is None:
             return self._why_name_refused(_canonical(host), port)
         if any(rule.admits_address(address, port) for rule in self._rules):
             return None
         return f"{address} port {port} is not in render.allow_hosts"
+
+    def _denies(self, host: str | Address, port: int) -> bool:
+        return any(rule.covers(host, port) for rule in self._denied)
 
     def _why_name_refused(self, name: str, port: int) -> str | None:
         if not name or len(name) > MAX_NAME:
@@ -72,7 +81,7 @@ class Vetting:
         """The addresses to dial for a host, all of them checked.
 
         Raises:
-            Refused: the host is not allowed, or one of its addresses is not public.
+            Refused: the host is not allowed, or one of its addresses is denied or not public.
             Unreachable: its name cannot be resolved.
         """
         reason = self.why_refused(host, port)
@@ -83,12 +92,14 @@ class Vetting:
             return [address]
         addresses = await self._resolved(_canonical(host), port)
         for each in addresses:
-            self._check_public(host, each, port)
+            self._check_address(host, each, port)
         return addresses
 
-    def _check_public(self, host: str, address: Address, port: int) -> None:
+    def _check_address(self, host: str, address: Address, port: int) -> None:
+        if self._denies(address, port):
+            raise Refused(f"{host} is {address}, which is in render.deny_hosts")
         reason = why_not_public(address)
-        if reason is not None and not any(rule.permits(address, port) for rule in self._rules):
+        if reason is not None and not any(rule.covers(address, port) for rule in self._rules):
             raise Refused(f"{host} is {address}, which is {reason}")
 
     async def _resolved(self, name: str, port: int) -> list[Address]:

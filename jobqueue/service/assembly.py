@@ -179,13 +179,14 @@ class Assembly:
         for job_type in self._app.registry if self._app else ():
             registry.add(job_type)
         shelf = self._open_shelf()
+        render = self._settings.render
         add_builtin_types(
             registry,
             templates=shelf.shipped,
             renderer=renderer,
             storage=storage,
             shelf=shelf,
-            vetting=Vetting(self._settings.render.allow_hosts),
+            vetting=Vetting(render.allow_hosts, denied=render.deny_hosts),
         )
         return registry
 

@@ -109,6 +109,12 @@ class Attempts:
 
     async def run(self, payload: Any) -> tuple[ReportResult, list[str]]:
         """The result of one attempt at `payload`, and the texts of its pages."""
+        result = await self.result(payload)
+        async with self.storage.open(result.key) as download:
+            return result, page_texts(b"".join([chunk async for chunk in download.chunks()]))
+
+    async def result(self, payload: Any) -> ReportResult:
+        """The result of one attempt at `payload`."""
         context = JobContext(
             id="reports-01J00000000000000000000000",
             type="report-generation",
@@ -120,9 +126,7 @@ class Attempts:
             log=lambda _id, _token, line: self.log.append(line),
         )
         request = ReportParser(TEMPLATES, vetting=self._vetting)(json.dumps(payload).encode())
-        result = await self._handler(context, request)
-        async with self.storage.open(result.key) as download:
-            return result, page_texts(b"".join([chunk async for chunk in download.chunks()]))
+        return await self._handler(context, request)
 
 
 async def at_home(_name: str, _port: int) -> list[Address]:
@@ -270,6 +274,39 @@ async def test_wrong_sources_and_options_name_their_field(
     with pytest.raises(InvalidRequest) as caught:
         await attempts.run(payload)
     assert [error.path for error in caught.value.errors] == [path]
+
+
+async def test_parts_may_be_pages(attempts: Attempts, web: Web) -> None:
+    """A bundle, a page and HTML become one document, each by its own way."""
+    parts = [
+        {"bundle": {"files": FILES}},
+        {"html": "<p>plain"},
+        {"url": f"http://web.test:{web.port}/"},
+    ]
+    result, texts = await attempts.run({"parts": parts})
+    assert (result.pages, result.filename) == (3, "Q3.pdf")
+    assert [text.split()[-1] for text in texts] == ["styled", "plain", "web"]
+
+
+async def test_pages_are_finished_like_other_documents(attempts: Attempts, web: Web) -> None:
+    """Metadata and marks go into the document of a page, too."""
+    options = {"metadata": {"author": "Ada"}, "stamp": {"text": "DRAFT"}}
+    result, texts = await attempts.run({"url": f"http://web.test:{web.port}/", "options": options})
+    assert (result.pages, "DRAFT" in texts[0], "from the web" in texts[0]) == (1, True, True)
+
+
+async def test_options_of_parts_are_checked_with_their_sources(attempts: Attempts) -> None:
+    """What belongs to a URL is refused beside another source, by the part's own name."""
+    cookies = {"cookies": [{"name": "a", "value": "b"}]}
+    with pytest.raises(InvalidRequest) as caught:
+        await attempts.run({"parts": [{"html": "x", "options": cookies}]})
+    assert [each.path for each in caught.value.errors] == ["/parts/0/options/cookies"]
+
+
+async def test_a_bundle_becomes_a_picture(attempts: Attempts) -> None:
+    """`output` is as for other sources, and the file is named for it."""
+    result = await attempts.result({"bundle": {"files": FILES}, "options": {"output": "webp"}})
+    assert (result.filename, result.content_type) == ("Q3.webp", "image/webp")
 
 
 def test_without_rules_there_is_no_network() -> None:

@@ -55,6 +55,31 @@ async def test_rules_allow_what_they_say(rule: str, host: str, port: int, *, all
 
 
 @pytest.mark.parametrize(
+    ("denied", "host", "port"),
+    [
+        ("a.example.com", "A.example.com.", 443),
+        ("*.example.com", "a.example.com", 80),
+        ("a.example.com:443", "a.example.com", 443),
+        (f"{PUBLIC}/32", "a.example.com", 443),
+        ("10.1.2.0/24", "10.1.2.3", 80),
+        ("10.1.2.0/24", "0x0a010203", 80),
+    ],
+)
+async def test_denied_hosts_are_exceptions(denied: str, host: str, port: int) -> None:
+    """What a rule of `render.deny_hosts` is about is refused, by name and by address."""
+    allowed = ["*", "10.1.0.0/16"]
+    assert await Vetting(allowed, resolving_to(PUBLIC)).vet(host, port)
+    with pytest.raises(Refused, match=r"in render\.deny_hosts"):
+        await Vetting(allowed, resolving_to(PUBLIC), denied=[denied]).vet(host, port)
+
+
+async def test_a_denied_port_leaves_the_others() -> None:
+    """A rule with a port is about no other."""
+    vetting = Vetting(["*"], resolving_to(PUBLIC), denied=["a.example.com:443"])
+    assert await vetting.vet("a.example.com", 80)
+
+
+@pytest.mark.parametrize(
     "rule",
     [
         *("", "a b", "-a.com", "a..b", "10.0.0.1/8", "1.2.3", "a.com:0", "a.com:99999", "*.*.com"),

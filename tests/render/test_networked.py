@@ -1,8 +1,9 @@
 """Pages that are loaded through a way out of their own: what they get, what goes where."""
 
 import asyncio
+import socket
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from ipaddress import ip_address
 from typing import Any
 
@@ -13,7 +14,7 @@ from jobqueue.host_rules import Address
 from jobqueue.net.egress import Egress
 from jobqueue.net.ledger import EgressLimits
 from jobqueue.net.vetting import Vetting
-from jobqueue.render.failures import PageFailed, PageRefused
+from jobqueue.render.failures import PageFailed, PageRefused, RenderTimeout
 from jobqueue.render.networked import Visit
 from jobqueue.render.options import RenderOptions
 from jobqueue.render.pool import RenderPool
@@ -87,11 +88,13 @@ def way_out(server: Server, *names: str, **limits: Any) -> Egress:
     return Egress(vetting, EgressLimits(**limits))
 
 
-async def visit(pool: RenderPool, egress: Egress, url: str, **options: Any) -> Rendered:
+async def visit(
+    pool: RenderPool, egress: Egress, url: str, *, seconds: float = 60, **options: Any
+) -> Rendered:
     """The document of a page."""
     async with egress.session(network=True) as session:
         page = Visit(url, RenderOptions.model_validate(options), session.serve)
-        return await pool.visit(page, deadline=soon())
+        return await pool.visit(page, deadline=soon(seconds))
 
 
 async def test_a_page_is_printed_with_what_it_refers_to(pool: RenderPool) -> None:
@@ -199,7 +202,7 @@ async def test_a_missing_resource_fails_the_job_only_when_asked(pool: RenderPool
         egress = way_out(server, "a.test")
         pdf = await visit(pool, egress, server.url("a.test"))
         assert page_texts(pdf.data) == ["text"]
-        options = {"fail_on_resource_http_status": [404, "5xx"]}
+        options: dict[str, Any] = {"fail_on_resource_http_status": [404, "5xx"]}
         with pytest.raises(PageRefused, match=r"none\.png answered 404") as caught:
             await visit(pool, egress, server.url("a.test"), **options)
         assert caught.value.code == "resource_status"
@@ -245,3 +248,116 @@ async def test_scripts_do_not_run(pool: RenderPool) -> None:
     async with serving(pages) as server:
         pdf = await visit(pool, way_out(server, "a.test"), server.url("a.test"))
         assert page_texts(pdf.data) == ["quiet"]
+
+
+async def test_scripts_and_waits_work_as_they_do_without_a_network(pool: RenderPool) -> None:
+    """A page of the network has all options of a live page: here scripts that load something."""
+
+    def pages(_: Server) -> Pages:
+        script = "fetch('/data').then(a => a.text()).then(text => { done.textContent = text })"
+        page = f"<p id=done></p><script>setTimeout(() => {{ {script} }}, 100)</script>"
+        return {"/": ("200 OK", page), "/data": ("200 OK", "from the network")}
+
+    async with serving(pages) as server:
+        pdf = await visit(
+            pool,
+            way_out(server, "a.test"),
+            server.url("a.test"),
+            javascript=True,
+            wait_expression="done.textContent",
+        )
+        assert page_texts(pdf.data) == ["from the network"]
+
+
+async def test_a_page_becomes_a_picture(pool: RenderPool) -> None:
+    """`output` is as for other documents; the picture is as high as the page is."""
+
+    def pages(_: Server) -> Pages:
+        return {"/": ("200 OK", "<body style='margin:0'><p style='height:1500px'>high")}
+
+    async with serving(pages) as server:
+        options: dict[str, Any] = {"output": "png", "full_page": True, "viewport_width": 400}
+        picture = await visit(pool, way_out(server, "a.test"), server.url("a.test"), **options)
+        assert (picture.pages, picture.data[:4]) == (None, b"\x89PNG")
+        width, height = (int.from_bytes(picture.data[at : at + 4]) for at in (16, 20))
+        assert (width, height > 1500) == (400, True)
+
+
+async def test_a_page_may_lead_to_another(pool: RenderPool) -> None:
+    """A page that goes on by a script is printed where it arrives."""
+
+    def pages(_: Server) -> Pages:
+        return {
+            "/": ("200 OK", "first<script>location = '/second'</script>"),
+            "/second": ("200 OK", "<p id=second>arrived"),
+        }
+
+    async with serving(pages) as server:
+        options: dict[str, Any] = {"javascript": True, "wait_selector": "#second"}
+        pdf = await visit(pool, way_out(server, "a.test"), server.url("a.test"), **options)
+        assert page_texts(pdf.data) == ["arrived"]
+
+
+@pytest.mark.parametrize("javascript", [True, False])
+async def test_a_page_that_is_late_ends_in_time(pool: RenderPool, *, javascript: bool) -> None:
+    """A resource that drips ends its job within two seconds of its time, with a picture."""
+
+    async def drip(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        body = b"<p>there<img src=/drip.png>"
+        writer.write(b"HTTP/1.1 200 OK\r\nContent-Type: text/html\r\n\r\n" + body)
+        with suppress(OSError):
+            while True:
+                await writer.drain()
+                await asyncio.sleep(0.1)
+                writer.write(b" ")
+
+    async with await asyncio.start_server(drip, "127.0.0.1", 0) as server:
+        found = Server(server.sockets[0].getsockname()[1])
+        loop = asyncio.get_running_loop()
+        begin = loop.time()
+        with pytest.raises(RenderTimeout) as caught:
+            await visit(
+                pool,
+                way_out(found, "a.test"),
+                found.url("a.test"),
+                seconds=2,
+                javascript=javascript,
+            )
+        assert loop.time() - begin < 4
+        assert caught.value.picture is not None
+
+
+async def test_a_failed_resource_fails_the_job_when_asked(pool: RenderPool) -> None:
+    """`fail_on_resource_failure` counts what the way out refuses, too."""
+
+    def pages(_: Server) -> Pages:
+        return {"/": ("200 OK", "<img src=http://not-allowed.test/a.png>text")}
+
+    async with serving(pages) as server:
+        egress = way_out(server, "a.test")
+        assert (await visit(pool, egress, server.url("a.test"))).pages == 1
+        with pytest.raises(Unrecoverable, match=r"not-allowed\.test/a\.png") as caught:
+            await visit(pool, egress, server.url("a.test"), fail_on_resource_failure=True)
+        assert caught.value.code == "resource_failed"
+
+
+async def test_the_way_out_stands_in_the_browsers_own_network(pool: RenderPool) -> None:
+    """Where the browser has a network of its own, nobody else can reach a page's proxy."""
+    if not pool.isolation.jail.network:
+        pytest.skip("the browser shares this machine's network: run as root, with util-linux")
+    ports: list[int] = []
+
+    async with (
+        serving(lambda _: {"/": ("200 OK", "x")}) as server,
+        way_out(server, "a.test").session(network=True) as session,
+    ):
+
+        async def serve(listener: socket.socket) -> None:
+            await session.serve(listener)
+            ports.append(listener.getsockname()[1])
+            with pytest.raises(ConnectionRefusedError):
+                await asyncio.open_connection("127.0.0.1", ports[0])
+
+        page = Visit(server.url("a.test"), RenderOptions(), serve)
+        assert page_texts((await pool.visit(page, deadline=soon())).data) == ["x"]
+    assert len(ports) == 1

@@ -38,7 +38,7 @@ def test_example_names_every_setting(tmp_path: Path) -> None:
         *("storage.endpoint_url", "storage.region", "storage.retention", "http.port"),
         *("http.token", "worker.id", "worker.queues", "worker.rates"),
         *("render.executable_path", "render.slots", "render.source_date_epoch"),
-        *("render.allow_hosts", "render.templates"),
+        *("render.allow_hosts", "render.deny_hosts", "render.templates"),
     }
     defaults = Settings(data_dir=tmp_path / ".jobqueue")
     assert {
