@@ -93,7 +93,7 @@ def test_nothing_is_wider_than_the_terminal(service_url: str, tmp_path: Path, ve
 def test_ctrl_c_leaves_the_job_alone(service_url: str, tmp_path: Path) -> None:
     """Who stops waiting is told that the job goes on, and how to look at it."""
     with subprocess.Popen(
-        command("submit", "count", "--wait", "--data", '{"pause": 2}'),
+        command("submit", "count", "--wait", "--data", '{"pause": 6}'),
         stderr=subprocess.PIPE,
         text=True,
         cwd=tmp_path,

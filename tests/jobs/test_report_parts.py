@@ -27,7 +27,11 @@ SAMPLE = TEMPLATES.sample("invoice")
         ({}, "/parts", "must be a list"),
         ([{"html": "x"}] * (MAX_PARTS + 1), "/parts", f"1 to {MAX_PARTS}"),
         (["x"], "/parts/0", "must be an object"),
-        ([{"html": "x"}, {}], "/parts/1", "exactly one of template and html and markdown and pdf"),
+        (
+            [{"html": "x"}, {}],
+            "/parts/1",
+            "exactly one of template and html and markdown and bundle and url and pdf",
+        ),
         ([{"html": ""}], "/parts/0/html", "not empty"),
         ([{"html": "x", "data": {}}], "/parts/0/data", "belongs to a template"),
         ([{"html": "x", "colour": 1}], "/parts/0/colour", "is not known"),
