@@ -17,6 +17,7 @@ from jobqueue.render.loss import Loss
 from jobqueue.render.memory import end_large_processes, resident
 from jobqueue.render.memory_group import MemoryGroup
 from jobqueue.render.namespace import listen
+from jobqueue.render.priority import lower_renderers
 from jobqueue.render.process import Process, child_above
 
 LAUNCH_DEADLINE = 30.0
@@ -174,6 +175,7 @@ class Browser:
         for each in (pid, child_above(pid)):
             if each is not None:
                 self._processes.append(Process(each, self.loss.happen))
+        lower_renderers(pid)
 
     @property
     def alive(self) -> bool:

@@ -22,14 +22,14 @@ _PAGE = os.sysconf("SC_PAGE_SIZE")
 def end_large_processes(pid: int, limit: int) -> int:
     """Kill each process below `pid` that has more than `limit` bytes; gives their number."""
     killed = 0
-    for each in _descendants(pid):
+    for each in descendants(pid):
         if resident(each) > limit:
             os.kill(each, signal.SIGKILL)
             killed += 1
     return killed
 
 
-def _descendants(pid: int) -> Iterator[int]:
+def descendants(pid: int) -> Iterator[int]:
     """The processes below `pid`; none where the system does not tell.
 
     Those that another thread than the first has started are left out: Chromium's
@@ -41,7 +41,7 @@ def _descendants(pid: int) -> Iterator[int]:
         return
     for child in map(int, children.split()):
         yield child
-        yield from _descendants(child)
+        yield from descendants(child)
 
 
 def resident(pid: int) -> int:

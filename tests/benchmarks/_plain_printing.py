@@ -1,4 +1,8 @@
-"""The limit of this machine: Playwright printing documents in a loop and doing nothing else."""
+"""The limit of this machine: Playwright printing documents in a loop and doing nothing else.
+
+For the static lane pages without scripts that are used again; for the scripted lane a fresh context
+for each document. Chromium has the flags of the lane.
+"""
 
 import tempfile
 from collections.abc import AsyncIterator, Iterator, Sequence
@@ -7,9 +11,9 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from playwright.async_api import Page, async_playwright
+from playwright.async_api import Browser, Page, async_playwright
 
-from jobqueue.render.chromium import STATIC_FLAGS, DeadProxy, environment
+from jobqueue.render.chromium import SCRIPTED_FLAGS, STATIC_FLAGS, DeadProxy, environment
 from jobqueue.render.options import RenderOptions
 from tests.benchmarks._printing import rate_of
 from tests.support.playwright_pdf import pdf_arguments
@@ -37,21 +41,63 @@ class PlainPrinter:
             await page.pdf(**self._arguments)
 
 
+class FreshPrinter:
+    """A fresh context with a page for each document, JavaScript on.
+
+    Args:
+        browser: a running Chromium.
+        at_once: documents in work at a time.
+        arguments: of `page.pdf`.
+    """
+
+    def __init__(self, browser: Browser, at_once: int, arguments: dict[str, Any]) -> None:
+        self._browser = browser
+        self._at_once = at_once
+        self._arguments = arguments
+
+    async def rate(self, documents: Sequence[str]) -> float:
+        """Documents a second."""
+        return await rate_of([self._print] * self._at_once, documents)
+
+    async def _print(self, waiting: Iterator[str]) -> None:
+        for html in waiting:
+            context = await self._browser.new_context()
+            page = await context.new_page()
+            await page.set_content(html)
+            await page.pdf(**self._arguments)
+            await context.close()
+
+
 @asynccontextmanager
 async def plain_printer(
     chromium: Path, *, pages: int, options: RenderOptions
 ) -> AsyncIterator[PlainPrinter]:
-    """A Chromium with the flags of the render pool and `pages` pages."""
+    """A Chromium of the static lane with `pages` pages."""
+    async with _running(chromium, STATIC_FLAGS) as browser:
+        contexts = [await browser.new_context(java_script_enabled=False) for _ in range(pages)]
+        yield PlainPrinter(
+            [await context.new_page() for context in contexts], pdf_arguments(options)
+        )
+
+
+@asynccontextmanager
+async def fresh_printer(
+    chromium: Path, *, at_once: int, options: RenderOptions
+) -> AsyncIterator[FreshPrinter]:
+    """A Chromium of the scripted lane that makes `at_once` documents at a time."""
+    async with _running(chromium, SCRIPTED_FLAGS) as browser:
+        yield FreshPrinter(browser, at_once, pdf_arguments(options))
+
+
+@asynccontextmanager
+async def _running(chromium: Path, flags: Sequence[str]) -> AsyncIterator[Browser]:
     with closing(DeadProxy()) as proxy, tempfile.TemporaryDirectory(prefix="jq-bench-") as folder:
         async with async_playwright() as playwright:
             browser = await playwright.chromium.launch(
                 executable_path=chromium,
-                args=[*STATIC_FLAGS, proxy.flag],
+                args=[*flags, proxy.flag],
                 chromium_sandbox=False,
                 env=environment(Path(folder)),
             )
-            contexts = [await browser.new_context(java_script_enabled=False) for _ in range(pages)]
-            yield PlainPrinter(
-                [await context.new_page() for context in contexts], pdf_arguments(options)
-            )
+            yield browser
             await browser.close()

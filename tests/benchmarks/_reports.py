@@ -4,11 +4,11 @@ import asyncio
 import io
 import time
 from collections import Counter
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from datetime import datetime
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from jobqueue.client import Client
 from jobqueue.jobs.report_documents import KEY_PREFIX, job_of_document
@@ -23,7 +23,13 @@ from tests.support.process import free_port, running
 TEMPLATE = "invoice"
 LOOK_EVERY = 0.25
 """Seconds between two looks at the counters, which cost the system a little of its time."""
+Payload = dict[str, Any]
 FINAL_STATES = ("completed", "dead", "cancelled")
+
+
+def from_template(invoice: Invoice) -> Payload:
+    """A report of an invoice."""
+    return {"template": TEMPLATE, "data": invoice.data}
 
 
 class Batch(NamedTuple):
@@ -49,12 +55,11 @@ class Reports:
         self._pid = pid
         self._data_dir = data_dir
 
-    async def make(self, invoices: Sequence[Invoice]) -> Batch:
+    async def make(
+        self, invoices: Sequence[Invoice], payload: Callable[[Invoice], Payload] = from_template
+    ) -> Batch:
         """Submit all of `invoices` in one call and wait until every one has ended."""
-        jobs = [
-            {"type": NAME, "payload": {"template": TEMPLATE, "data": invoice.data}}
-            for invoice in invoices
-        ]
+        jobs = [{"type": NAME, "payload": payload(invoice)} for invoice in invoices]
         awaited = await self._ended() + len(jobs)
         start = time.time()
         accepted = await self._client.submit_many(jobs)
@@ -69,8 +74,8 @@ class Reports:
 
         async def print_some() -> None:
             for invoice in waiting:
-                payload = {"template": TEMPLATE, "data": invoice.data}
-                job = await self._client.wait((await self._client.submit(NAME, payload))["id"])
+                accepted = await self._client.submit(NAME, from_template(invoice))
+                job = await self._client.wait(accepted["id"])
                 begin, end = (
                     datetime.fromisoformat(str(job[field]))
                     for field in ("created_at", "finished_at")

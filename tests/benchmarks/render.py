@@ -2,9 +2,11 @@
 
 python -m tests.benchmarks.render [--invoices FILE] [--count N] [--rounds 5] [--renders 2000]
 
-The static lane goes through HTTP, queue and storage. In turn with it, on the same documents:
-the raw loop (same Chromium, flags and options, a page a core used again) and the classic way
-(a fresh context a document, `goto`, `page.pdf`). Ratios are those within a round, and their median.
+Both lanes go through HTTP, queue and storage. In turn with them, on the same documents: raw loops
+(same Chromium, flags and options; for the static lane a page a core used again, for the scripted
+one a fresh context a document) and the classic way (a fresh context, `goto`, `page.pdf`, default
+flags). Ratios are those within a round, and their median. The documents of the scripted lane end
+with a script, whose coming to rest the lane waits for and the raw loop does not.
 """
 
 import asyncio
@@ -30,9 +32,12 @@ from jobqueue.settings import LimitSettings, RenderSettings
 from tests.benchmarks._classic_printing import classic_printer
 from tests.benchmarks._figures import percentile
 from tests.benchmarks._invoices import Invoice
-from tests.benchmarks._plain_printing import plain_printer
+from tests.benchmarks._plain_printing import fresh_printer, plain_printer
 from tests.benchmarks._printing import LEAST_PER_CORE, WARM_UP, input_options, inputs
-from tests.benchmarks._reports import TEMPLATE, Reports, running_system
+from tests.benchmarks._reports import TEMPLATE, Payload, Reports, running_system
+
+SCRIPT = "<script>document.body.append(document.createComment('made by a script'))</script>"
+"""What makes a document one of the scripted lane: it changes nothing that is seen."""
 
 LOAD = 4
 """Jobs in the system at once under load, by core."""
@@ -101,21 +106,34 @@ async def measure(invoices: list[Invoice], *, rounds: int, renders: int, chromiu
     documents = [await templates.render(TEMPLATE, each.data, options) for each in invoices]
     cores = len(os.sched_getaffinity(0))
     first = await first_documents(chromium, documents[0])
-    rates: Rates = {"raw": [], "classic": [], "static lane": []}
+    scripted = {
+        each.number: f"{html}{SCRIPT}" for each, html in zip(invoices, documents, strict=True)
+    }
+
+    def with_script(invoice: Invoice) -> Payload:
+        return {"html": scripted[invoice.number], "options": {"javascript": True}}
+
+    rates: Rates = {"raw": [], "fresh": [], "classic": [], "static lane": [], "scripted lane": []}
     with tempfile.TemporaryDirectory(prefix="jq-bench-") as folder:
         async with (
             plain_printer(chromium, pages=cores, options=options) as raw,
+            fresh_printer(chromium, at_once=cores, options=options) as fresh,
             classic_printer(chromium, at_once=cores, options=options) as classic,
             running_system(Path(folder), chromium, cores) as system,
         ):
             await raw.rate(documents[:WARM_UP])
+            await fresh.rate(list(scripted.values())[:WARM_UP])
             await classic.rate(documents[:WARM_UP])
             batches = [await system.make(invoices[:WARM_UP])]
+            batches.append(await system.make(invoices[:WARM_UP], with_script))
             for _ in range(rounds):
                 rates["raw"].append(await raw.rate(documents))
+                rates["fresh"].append(await fresh.rate(list(scripted.values())))
                 rates["classic"].append(await classic.rate(documents))
                 batches.append(await system.make(invoices))
                 rates["static lane"].append(batches[-1].rate)
+                batches.append(await system.make(invoices, with_script))
+                rates["scripted lane"].append(batches[-1].rate)
             problems = await system.problems(batches)
             latencies = await system.latencies(invoices, at_once=LOAD * cores)
             memory = await grow(system, invoices, renders)
@@ -127,9 +145,9 @@ def show(report: Report) -> None:
     click.echo(f"PDF/s on {report.cores} cores, median of {len(report.rates['raw'])} rounds")
     for name, rates in report.rates.items():
         ratios = ", ".join(
-            f"{report.ratio(name, base):.2f} of {base}" for base in ("raw", "classic")
+            f"{report.ratio(name, base):.2f} of {base}" for base in ("raw", "fresh", "classic")
         )
-        click.echo(f"  {name:12} {statistics.median(rates):6.1f}   {ratios}")
+        click.echo(f"  {name:14} {statistics.median(rates):6.1f}   {ratios}")
     click.echo(f"first document after a start: {statistics.median(report.first):.2f} s")
     ordered = sorted(report.latencies)
     p50, p99 = percentile(ordered, 0.5), percentile(ordered, 0.99)

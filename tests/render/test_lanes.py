@@ -15,6 +15,7 @@ from jobqueue.render.live_page import LivePage
 from jobqueue.render.options import RenderOptions
 from jobqueue.render.page import WarmPage
 from jobqueue.render.pool import RenderPool
+from jobqueue.render.priority import NICENESS
 from jobqueue.render.rendered import Rendered
 from jobqueue.render.slots import Slots
 from jobqueue.settings import LimitSettings, RenderSettings
@@ -109,6 +110,16 @@ async def test_both_lanes_share_the_slots(
     monkeypatch.setattr(WarmPage, "print", counted(WarmPage.print))
     await asyncio.gather(*(render(pool, f"{n}", javascript=n % 2 == 0) for n in range(40)))
     assert max(numbers) == 2
+
+
+async def test_renderers_wait_for_everybody_else(pool: RenderPool) -> None:
+    """Scripts in hundreds of threads do not take the turn of Chromium itself or of the program."""
+    await render(pool, "first")
+    for supply in (pool._supply, pool._scripted.supply):
+        assert supply.browser is not None
+        main = supply.browser._processes[0].pid
+        niceness = {os.getpriority(os.PRIO_PROCESS, pid) for pid in renderers(main)}
+        assert (niceness, os.getpriority(os.PRIO_PROCESS, main)) == ({NICENESS}, 0)
 
 
 async def test_documents_of_both_lanes_are_taken_in_order(own_pool: RenderPool) -> None:
