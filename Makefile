@@ -7,7 +7,7 @@ COMPILE := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --gen
 	--no-annotate --custom-compile-command 'make requirements' --extra charts --extra embedded --extra uvloop
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check bench bench-render bench-peers bench-scale bench-demo image requirements clean
+.PHONY: help setup demo test golden check bench bench-render bench-peers bench-scale bench-demo image requirements clean
 
 help: ## List these commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -21,6 +21,11 @@ demo: setup ## Make one real PDF report through the whole system: demo-output/in
 test: ## Run the tests; some of them: make test ARGS="tests/unit -k retry"
 	@$(SET_UP) --dev
 	$(BIN)/pytest --numprocesses auto --maxprocesses 4 --dist loadfile $(ARGS)
+
+golden: ## Take documents that look otherwise now for right, after a look at what changed
+	@$(SET_UP) --dev
+	$(BIN)/pytest tests/golden --accept $(ARGS)
+	git status --short tests/golden
 
 check: ## Look for what tools can find: style, types, layers, hosts in requirements
 	@$(SET_UP) --dev

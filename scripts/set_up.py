@@ -120,11 +120,11 @@ def install_python_packages(*, dev: bool, is_moved: bool) -> None:
 
 def install_programs(*, dev: bool) -> bool:
     """Get what is missing beside Python; whether jobqueue can print PDFs in the end."""
-    missing = missing_packages()
+    missing = missing_packages(dev=dev)
     if missing and system_packages.may_install():
         say(f"installing {' '.join(missing)}: to print PDFs, in the letters of all languages")
         system_packages.install(missing)
-        missing = missing_packages()
+        missing = missing_packages(dev=dev)
     if dev and system_packages.is_debian() and not (VENV / "bin" / "prometheus").exists():
         fetch_prometheus()
     has_driver = succeeds(PYTHON, "-c", START_DRIVER)
@@ -142,13 +142,15 @@ def install_programs(*, dev: bool) -> bool:
     return bool(chromium) and has_driver
 
 
-def missing_packages() -> list[str]:
+def missing_packages(*, dev: bool) -> list[str]:
     """The Debian packages that would make this machine complete; empty elsewhere."""
     if not system_packages.is_debian():
         return []
     wanted = [system_packages.DRIVER_LIBRARY, *system_packages.FONTS]
     if not find_programs()[1]:
         wanted.insert(0, system_packages.CHROMIUM)
+    if dev:
+        wanted += system_packages.READERS
     return system_packages.missing(wanted)
 
 

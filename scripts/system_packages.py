@@ -23,6 +23,9 @@ FONTS = (
 )
 """Together they have the letters of all living languages, and what people send as emoji."""
 
+READERS = ("poppler-utils", "fontconfig")
+"""Programs that tests read documents and look for fonts with."""
+
 INSTALL = ("install", "-y", "-qq", "--no-install-recommends", "-o", "DPkg::Lock::Timeout=120")
 """Another apt-get may be at work on a new machine; it is waited for."""
 

@@ -7,6 +7,7 @@ from jobqueue.context import JobContext
 from jobqueue.jobs.report_generation import ReportHandler, ReportResult
 from jobqueue.jobs.report_html import ReportHtml
 from jobqueue.jobs.report_request import ReportParser
+from jobqueue.jobs.template_shelf import TemplateShelf
 from jobqueue.render.pool import RenderPool
 from jobqueue.render.templates import Templates
 from jobqueue.storage.base import Storage
@@ -22,9 +23,12 @@ JOB_ID = "reports-01J00000000000000000000000"
 class Attempt:
     """Runs the handler as a worker would, and remembers what it reports."""
 
-    def __init__(self, renderer: RenderPool, storage: Storage) -> None:
+    def __init__(
+        self, renderer: RenderPool, storage: Storage, shelf: TemplateShelf | None = None
+    ) -> None:
         self.progress: list[Progress] = []
-        self._handler = ReportHandler(ReportHtml(TEMPLATES, None), renderer, storage)
+        self._parse = ReportParser(TEMPLATES, own=shelf is not None)
+        self._handler = ReportHandler(ReportHtml(TEMPLATES, shelf), renderer, storage)
 
     async def run(self, payload: Any, *, token: str = "t0", seconds: float = 60) -> ReportResult:  # noqa: S107 - a fencing token
         """The result of one attempt at `payload`."""
@@ -37,7 +41,7 @@ class Attempt:
             deadline=soon(seconds),
             report=lambda _, progress: self.progress.append(progress),
         )
-        request = ReportParser(TEMPLATES)(json.dumps(payload).encode())
+        request = self._parse(json.dumps(payload).encode())
         return await self._handler(context, request)
 
 
