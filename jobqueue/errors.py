@@ -9,6 +9,10 @@
     ├── MalformedBody         400  malformed_body
     ├── PayloadTooLarge       413  payload_too_large
     ├── Unauthorized          401  unauthorized
+    │   └── InvalidToken      401  unauthorized
+    ├── Forbidden             403  forbidden
+    │   ├── MissingScope      403  missing_scope
+    │   └── NotForTenants     403  not_for_tenants
     ├── RouteNotFound         404  not_found
     ├── MethodNotAllowed      405  method_not_allowed
     ├── UnsupportedMediaType  415  unsupported_media_type
@@ -16,6 +20,7 @@
     ├── TemplateNotFound      404  template_not_found
     ├── ScheduleNotFound      404  schedule_not_found
     ├── WorkerNotFound        404  worker_not_found
+    ├── KeyNotFound           404  key_not_found
     ├── Conflict              409
     │   ├── IdempotencyConflict 409 idempotency_conflict
     │   ├── NotMovable        409  not_movable
@@ -126,7 +131,7 @@ class PayloadTooLarge(JobqueueError):
 
 
 class Unauthorized(JobqueueError):
-    """The bearer token is missing or wrong."""
+    """The bearer token is missing or wrong; other refusals are in `access_errors`."""
 
     code = "unauthorized"
     status = 401

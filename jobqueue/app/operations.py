@@ -6,6 +6,7 @@ from contextlib import asynccontextmanager
 
 import msgspec
 
+from jobqueue.app.api_keys import ApiKeys
 from jobqueue.app.contents import Contents, already
 from jobqueue.app.jobs import Jobs
 from jobqueue.app.sweeping import Swept
@@ -42,6 +43,7 @@ class Operations(Jobs):
 
     Attributes:
         templates: what reports can be made from.
+        api_keys: who may call the API.
     """
 
     def __init__(
@@ -55,6 +57,7 @@ class Operations(Jobs):
         contents = Contents(broker, already(storage), settings.limits)
         super().__init__(broker, registry, settings.limits, contents)
         self.templates = Templates(shelf, self)
+        self.api_keys = ApiKeys(broker.api_keys)
         self._storage = storage
         self._link_expiry = settings.storage.link_expiry
 

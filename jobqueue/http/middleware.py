@@ -11,13 +11,16 @@ from aiohttp import ClientConnectionResetError, web
 from jobqueue.errors import JobqueueError, MethodNotAllowed, RouteNotFound
 from jobqueue.http.auth import Authenticator
 from jobqueue.http.headers import add_headers, request_id_of
+from jobqueue.http.permission import check_access
 from jobqueue.http.problems import problem_response
-from jobqueue.http.state import REQUEST_ID
+from jobqueue.http.state import PRINCIPAL, REQUEST_ID
 from jobqueue.metrics import HTTP_REQUEST
 
 if TYPE_CHECKING:
     from aiohttp.typedefs import Middleware
     from prometheus_client import Histogram
+
+    from jobqueue.http.routes import Route
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
@@ -45,13 +48,16 @@ class Front:
         self._closing = False
         self._idle = asyncio.Event()
         self._authenticator = authenticator
+        self._routes: dict[web.AbstractRoute, Route] = {}
         self._public: set[str] = set()
         self._logged_at: dict[str, float] = {}
         self._timers: dict[tuple[str, str, int], Histogram] = {}
 
-    def admit(self, path: str) -> None:
-        """Answer requests of this route (its pattern) without a token."""
-        self._public.add(path)
+    def learn(self, added: web.AbstractRoute, route: "Route") -> None:
+        """Know a route, which aiohttp has as `added`, and what it wants of its callers."""
+        self._routes[added] = route
+        if route.public and added.resource is not None:
+            self._public.add(added.resource.canonical)
 
     async def drain(self, grace: float) -> None:
         """Let each connection end after its next answer; wait until none is owed.
@@ -92,7 +98,7 @@ class Front:
 
     async def _answer(self, request: web.Request, handler: Handler) -> web.StreamResponse:
         try:
-            self._check(request)
+            await self._check(request)
             return await handler(request)
         except JobqueueError as error:
             return self._refusal(request, error)
@@ -103,15 +109,16 @@ class Front:
         except Exception as error:  # noqa: BLE001 - it is logged, and the others are served on
             return _surprise(request, error)
 
-    def _check(self, request: web.Request) -> None:
+    async def _check(self, request: web.Request) -> None:
         """Raise for who may not call, and for what is not there."""
         problem = request.match_info.http_exception
         if isinstance(problem, web.HTTPNotFound):
             raise problem
         if _pattern_of(request) not in self._public:
-            self._authenticator.check(request)
+            request[PRINCIPAL] = await self._authenticator.principal_of(request)
         if problem is not None:
             raise problem
+        check_access(request, self._routes[request.match_info.route])
 
     def _refusal(self, request: web.Request, error: JobqueueError) -> web.Response:
         if error.status == JobqueueError.status:

@@ -1,0 +1,37 @@
+"""Why somebody who is known may not do something; `errors` has the tree."""
+
+from jobqueue.errors import JobqueueError, Unauthorized
+
+
+class InvalidToken(Unauthorized):
+    """A token was sent and opens nothing; its code is that of `Unauthorized`."""
+
+
+class Forbidden(JobqueueError):
+    """The caller is known and may not do this."""
+
+    code = "forbidden"
+    status = 403
+
+
+class MissingScope(Forbidden):
+    """The caller lacks a scope."""
+
+    code = "missing_scope"
+
+    def __init__(self, message: str, scope: str = "") -> None:
+        super().__init__(message)
+        self.scope = scope
+
+
+class NotForTenants(Forbidden):
+    """The route is about what all tenants share, and the caller is confined to one."""
+
+    code = "not_for_tenants"
+
+
+class KeyNotFound(JobqueueError):
+    """No API key has this id."""
+
+    code = "key_not_found"
+    status = 404
