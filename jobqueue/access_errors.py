@@ -1,6 +1,6 @@
 """Why somebody who is known may not do something; `errors` has the tree."""
 
-from jobqueue.errors import JobqueueError, Unauthorized
+from jobqueue.errors import JobqueueError, Unauthorized, Unavailable
 
 
 class InvalidToken(Unauthorized):
@@ -35,3 +35,9 @@ class KeyNotFound(JobqueueError):
 
     code = "key_not_found"
     status = 404
+
+
+class IdentityUnavailable(Unavailable):
+    """The identity provider does not say which keys sign its tokens."""
+
+    code = "identity_unavailable"

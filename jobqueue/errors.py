@@ -43,6 +43,7 @@
     │   ├── RedisUnavailable  503  redis_unavailable
     │   ├── RedisFull         503  redis_full
     │   ├── NotDurable        503  not_durable
+    │   ├── IdentityUnavailable 503 identity_unavailable
     │   └── StorageUnavailable 503 storage_unavailable
     ├── RedisRefused          500  redis_refused
     ├── SchemaMismatch        503  schema_mismatch

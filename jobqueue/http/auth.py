@@ -1,7 +1,8 @@
-"""Who calls: whoever has the token of the settings, or an API key, or need not say."""
+"""Who calls: whoever has the token of the settings, an API key, a signed token, or need not say."""
 
 import hmac
 import ipaddress
+from typing import TYPE_CHECKING
 
 from aiohttp import web
 
@@ -10,21 +11,29 @@ from jobqueue.access_errors import InvalidToken
 from jobqueue.app.api_keys import ApiKeys
 from jobqueue.errors import SettingsError, Unauthorized
 from jobqueue.http.key_cache import KeyCache
+from jobqueue.jwt_settings import JwtSettings
 from jobqueue.settings import HttpSettings
+
+if TYPE_CHECKING:
+    from jobqueue.http.jwt import JwtVerifier
 
 
 class Authenticator:
     """Finds out who sends a request.
 
     Args:
-        settings: `token`, and whether somebody may come in without saying who it is.
+        settings: `token`, `jwt`, and whether somebody may come in without saying who it is.
         keys: the API keys; None: there is no API here, only what is open to all.
+
+    Raises:
+        SettingsError: tokens are to be taken, and what reads them is not installed.
     """
 
     def __init__(self, settings: HttpSettings, keys: ApiKeys | None) -> None:
         token = settings.token
         self._token = token.get_secret_value().encode() if token else None
         self._keys = None if keys is None else KeyCache(keys)
+        self._jwt = _jwt_verifier(settings.jwt) if settings.jwt.issuer and keys else None
         self._allow_anonymous = settings.allow_anonymous
         self._is_loopback = is_loopback(settings.host)
 
@@ -56,18 +65,28 @@ class Authenticator:
             return TOKEN
         if self._keys is not None and secret.startswith(KEY_PREFIX):
             return await self._keys.principal_of(id_in(secret), secret)
-        return None
+        return None if self._jwt is None else await self._jwt.principal_of(secret)
 
     async def _is_open(self) -> bool:
         """Whether somebody may come in without saying who it is.
 
         On a machine of one's own that is until there is a key: who makes one wants it asked for.
         """
-        if self._token is not None:
+        if self._token is not None or self._jwt is not None:
             return False
         if self._allow_anonymous:
             return True
         return self._is_loopback and self._keys is not None and not await self._keys.any()
+
+
+def _jwt_verifier(settings: JwtSettings) -> "JwtVerifier":
+    try:
+        from jobqueue.http.jwt import JwtVerifier  # noqa: PLC0415 - an extra
+    except ImportError:
+        raise SettingsError(
+            "http.jwt needs a library that is not here: pip install 'jobqueue[jwt]'"
+        ) from None
+    return JwtVerifier(settings)
 
 
 async def check_exposure(settings: HttpSettings, keys: ApiKeys) -> None:
@@ -77,7 +96,8 @@ async def check_exposure(settings: HttpSettings, keys: ApiKeys) -> None:
         SettingsError: the host is not loopback, nobody could say who it is, and that is not
             allowed.
     """
-    if settings.token is not None or settings.allow_anonymous or is_loopback(settings.host):
+    has_own = settings.token is not None or settings.jwt.issuer is not None
+    if has_own or settings.allow_anonymous or is_loopback(settings.host):
         return
     if not await keys.exist():
         raise SettingsError(
