@@ -30,6 +30,12 @@ class NotForTenants(Forbidden):
     code = "not_for_tenants"
 
 
+class ForeignOrigin(Forbidden):
+    """A web page of another site calls, and no token says that it may."""
+
+    code = "foreign_origin"
+
+
 class KeyNotFound(JobqueueError):
     """No API key has this id."""
 

@@ -12,7 +12,8 @@
     │   └── InvalidToken      401  unauthorized
     ├── Forbidden             403  forbidden
     │   ├── MissingScope      403  missing_scope
-    │   └── NotForTenants     403  not_for_tenants
+    │   ├── NotForTenants     403  not_for_tenants
+    │   └── ForeignOrigin     403  foreign_origin
     ├── RouteNotFound         404  not_found
     ├── MethodNotAllowed      405  method_not_allowed
     ├── UnsupportedMediaType  415  unsupported_media_type

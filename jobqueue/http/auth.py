@@ -1,7 +1,6 @@
 """Who calls: whoever has the token of the settings, an API key, a signed token, or need not say."""
 
 import hmac
-import ipaddress
 from typing import TYPE_CHECKING
 
 from aiohttp import web
@@ -10,6 +9,7 @@ from jobqueue.access import ANONYMOUS, KEY_PREFIX, TOKEN, Principal, id_in
 from jobqueue.access_errors import InvalidToken
 from jobqueue.app.api_keys import ApiKeys
 from jobqueue.errors import SettingsError, Unauthorized
+from jobqueue.http.browsers import check_page, is_loopback
 from jobqueue.http.key_cache import KeyCache
 from jobqueue.jwt_settings import JwtSettings
 from jobqueue.settings import HttpSettings
@@ -42,6 +42,7 @@ class Authenticator:
 
         Raises:
             Unauthorized: it does not say, or not truly.
+            ForeignOrigin: it need not say, and a page of another site sends it.
             Unavailable: Redis does not answer, so that nobody can tell.
         """
         scheme, _, given = request.headers.get("Authorization", "").partition(" ")
@@ -54,6 +55,7 @@ class Authenticator:
                 raise InvalidToken("the token is wrong, or has been revoked, or its time is over")
         elif not await self._is_open():
             raise Unauthorized("send the header `Authorization: Bearer <token>`")
+        check_page(request, origins=(), only_this_machine=not self._allow_anonymous)
         return ANONYMOUS
 
     async def _bearer(self, secret: str) -> Principal | None:
@@ -105,11 +107,3 @@ async def check_exposure(settings: HttpSettings, keys: ApiKeys) -> None:
             "http.token and no API key: set one, or make one with `jobqueue keys create`, or set "
             "http.allow_anonymous = true where the network is trusted"
         )
-
-
-def is_loopback(host: str) -> bool:
-    """Whether `host` names this machine to itself only."""
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"
