@@ -43,6 +43,17 @@ class KeyNotFound(JobqueueError):
     status = 404
 
 
+class TooManyRequests(JobqueueError):
+    """The caller sends more than the rate of its key; `retry_after` is in seconds."""
+
+    code = "too_many_requests"
+    status = 429
+
+    def __init__(self, message: str, retry_after: int = 1) -> None:
+        super().__init__(message)
+        self.retry_after = retry_after
+
+
 class IdentityUnavailable(Unavailable):
     """The identity provider does not say which keys sign its tokens."""
 

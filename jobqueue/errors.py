@@ -39,6 +39,7 @@
     ├── Backpressure          429
     │   ├── QueueFull         429  queue_full
     │   └── TenantFull        429  tenant_full
+    ├── TooManyRequests       429  too_many_requests
     ├── ContentGone           410  content_gone
     ├── Unavailable           503
     │   ├── RedisUnavailable  503  redis_unavailable

@@ -11,7 +11,7 @@ from urllib.parse import unquote, urlsplit
 
 from pydantic import AfterValidator, BeforeValidator, Field, SecretStr
 
-from jobqueue.jwt_settings import JwtSettings
+from jobqueue.jwt_settings import JwtSettings, split_words
 from jobqueue.redis_url import parse_redis_url
 from jobqueue.setting_group import Group
 
@@ -93,6 +93,7 @@ Seconds = Annotated[float, Field(gt=0)]
 QueueName = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]{0,62}$")]
 Slots = Annotated[int, Field(ge=1, le=10_000)]
 Rate = Annotated[str, AfterValidator(_rate)]
+Origin = Annotated[str, Field(pattern=r"^https?://[^/\s*]+$")]
 
 
 class RedisSettings(Group):
@@ -124,6 +125,8 @@ class HttpSettings(Group):
     token: Annotated[SecretStr, AfterValidator(_not_empty)] | None = None
     allow_anonymous: bool = False
     max_body: int = Field(64 * MIB, gt=0)
+    cors_origins: Annotated[tuple[Origin, ...], BeforeValidator(split_words)] = ()
+    """Pages that may call from a browser: `https://app.example.com`."""
     jwt: JwtSettings = JwtSettings()
 
 

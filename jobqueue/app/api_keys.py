@@ -23,6 +23,18 @@ Name = Annotated[
 Scopes = Annotated[tuple[Scope, ...], Meta(min_length=1, max_length=len(Scope))]
 
 
+KeyRate = Annotated[
+    str,
+    Meta(
+        pattern=r"^[1-9][0-9]{0,5}/[1-9][0-9]{0,4}\Z",
+        description="use requests/seconds, e.g. 100/60",
+    ),
+]
+
+MAX_BODY = 1 << 40
+"""Bytes that a key may be allowed at most: what is larger is a mistake, and no limit."""
+
+
 class KeyRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """What a new key is to be, see `ApiKey`.
 
@@ -34,6 +46,8 @@ class KeyRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_onl
     scopes: Scopes
     tenant: Tenant | None = None
     expires_in: Span | None = None
+    rate: KeyRate | None = None
+    max_body: Annotated[int, Meta(ge=1, le=MAX_BODY)] | None = None
 
 
 decode_key_request = Decoder(KeyRequest)
@@ -76,6 +90,8 @@ class ApiKeys:
             created_at_ms=now_ms,
             tenant=request.tenant,
             expires_at_ms=None if expires_in is None else now_ms + round(expires_in * 1000),
+            rate=request.rate,
+            max_body=request.max_body,
         )
         await self._store.add(key)
         return key, secret

@@ -44,6 +44,7 @@ class Operations(Jobs):
     Attributes:
         templates: what reports can be made from.
         api_keys: who may call the API.
+        audit: what operators did.
     """
 
     def __init__(
@@ -57,7 +58,8 @@ class Operations(Jobs):
         contents = Contents(broker, already(storage), settings.limits)
         super().__init__(broker, registry, settings.limits, contents)
         self.templates = Templates(shelf, self)
-        self.api_keys = ApiKeys(broker.api_keys)
+        self.api_keys = ApiKeys(broker.access.api_keys)
+        self.audit = broker.access.audit
         self._storage = storage
         self._link_expiry = settings.storage.link_expiry
 

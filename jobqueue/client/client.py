@@ -164,7 +164,8 @@ class Client:
         Args:
             name: for people.
             scopes: some of `submit`, `read`, `operate`, `admin`.
-            options: `tenant`, to which it is confined, and `expires_in` seconds.
+            options: `tenant`, to which it is confined, `expires_in` seconds, `rate`, e.g. `100/60`,
+                requests in so many seconds, and `max_body`, the largest one in bytes.
         """
         body = {"name": name, "scopes": [*scopes], **options}
         return cast("KeyDocument", await self._call("POST", "/keys", body))

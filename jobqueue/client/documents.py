@@ -77,4 +77,6 @@ class KeyDocument(TypedDict):
     expires_at: str | None
     expired: bool
     last_used_at: str | None
+    rate: str | None
+    max_body: int | None
     key: NotRequired[str]

@@ -35,6 +35,7 @@ class Authenticator:
         self._keys = None if keys is None else KeyCache(keys)
         self._jwt = _jwt_verifier(settings.jwt) if settings.jwt.issuer and keys else None
         self._allow_anonymous = settings.allow_anonymous
+        self._origins = frozenset(settings.cors_origins)
         self._is_loopback = is_loopback(settings.host)
 
     async def principal_of(self, request: web.Request) -> Principal:
@@ -55,7 +56,7 @@ class Authenticator:
                 raise InvalidToken("the token is wrong, or has been revoked, or its time is over")
         elif not await self._is_open():
             raise Unauthorized("send the header `Authorization: Bearer <token>`")
-        check_page(request, origins=(), only_this_machine=not self._allow_anonymous)
+        check_page(request, origins=self._origins, only_this_machine=not self._allow_anonymous)
         return ANONYMOUS
 
     async def _bearer(self, secret: str) -> Principal | None:

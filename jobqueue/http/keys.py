@@ -24,6 +24,8 @@ class KeyDocument(msgspec.Struct):
     expires_at: str | None
     expired: bool
     last_used_at: str | None
+    rate: str | None
+    max_body: int | None
     key: str | UnsetType = UNSET
 
 
@@ -75,6 +77,8 @@ def key_document(info: KeyInfo) -> KeyDocument:
         expires_at=_time(key.expires_at_ms),
         expired=info.expired,
         last_used_at=_time(info.last_used_at_ms),
+        rate=key.rate,
+        max_body=key.max_body,
     )
 
 

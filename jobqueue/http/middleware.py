@@ -1,4 +1,4 @@
-"""Around every request: its id, who may call, errors as problems, headers, metrics."""
+"""Around every request: its id, the gate, errors as problems, headers, the audit log, metrics."""
 
 import asyncio
 import time
@@ -9,18 +9,17 @@ import structlog
 from aiohttp import ClientConnectionResetError, web
 
 from jobqueue.errors import JobqueueError, MethodNotAllowed, RouteNotFound
-from jobqueue.http.auth import Authenticator
+from jobqueue.http.auditing import put_down
+from jobqueue.http.cors import Cors
+from jobqueue.http.gate import Gate
 from jobqueue.http.headers import add_headers, request_id_of
-from jobqueue.http.permission import check_access
 from jobqueue.http.problems import problem_response
-from jobqueue.http.state import PRINCIPAL, REQUEST_ID
+from jobqueue.http.state import AUDITED, PROBLEM, QUOTA, REQUEST_ID
 from jobqueue.metrics import HTTP_REQUEST
 
 if TYPE_CHECKING:
     from aiohttp.typedefs import Middleware
     from prometheus_client import Histogram
-
-    from jobqueue.http.routes import Route
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
@@ -41,23 +40,20 @@ class Front:
 
     Attributes:
         in_flight: requests that are not answered yet.
+
+    Args:
+        gate: lets requests through to their handlers.
+        cors: answers browsers that ask for pages; None: no page may call.
     """
 
-    def __init__(self, authenticator: Authenticator) -> None:
+    def __init__(self, gate: Gate, cors: Cors | None) -> None:
         self.in_flight = 0
         self._closing = False
         self._idle = asyncio.Event()
-        self._authenticator = authenticator
-        self._routes: dict[web.AbstractRoute, Route] = {}
-        self._public: set[str] = set()
+        self._gate = gate
+        self._cors = cors
         self._logged_at: dict[str, float] = {}
         self._timers: dict[tuple[str, str, int], Histogram] = {}
-
-    def learn(self, added: web.AbstractRoute, route: "Route") -> None:
-        """Know a route, which aiohttp has as `added`, and what it wants of its callers."""
-        self._routes[added] = route
-        if route.public and added.resource is not None:
-            self._public.add(added.resource.canonical)
 
     async def drain(self, grace: float) -> None:
         """Let each connection end after its next answer; wait until none is owed.
@@ -89,6 +85,8 @@ class Front:
                     self._idle.set()
             if not response.prepared:
                 add_headers(response, request[REQUEST_ID])
+                if QUOTA in request:
+                    response.headers.update(request[QUOTA].headers())
                 if self._closing:
                     response.force_close()
             self._observe(request, response.status, time.perf_counter() - started)
@@ -97,9 +95,16 @@ class Front:
         return serve
 
     async def _answer(self, request: web.Request, handler: Handler) -> web.StreamResponse:
+        if self._cors is not None and (preflight := self._cors.preflight(request)) is not None:
+            return preflight
+        response = await self._handle(request, handler)
+        if AUDITED in request:
+            await put_down(request, response)
+        return response
+
+    async def _handle(self, request: web.Request, handler: Handler) -> web.StreamResponse:
         try:
-            await self._check(request)
-            return await handler(request)
+            return await handler(await self._gate.admit(request))
         except JobqueueError as error:
             return self._refusal(request, error)
         except web.HTTPException as error:
@@ -109,18 +114,8 @@ class Front:
         except Exception as error:  # noqa: BLE001 - it is logged, and the others are served on
             return _surprise(request, error)
 
-    async def _check(self, request: web.Request) -> None:
-        """Raise for who may not call, and for what is not there."""
-        problem = request.match_info.http_exception
-        if isinstance(problem, web.HTTPNotFound):
-            raise problem
-        if _pattern_of(request) not in self._public:
-            request[PRINCIPAL] = await self._authenticator.principal_of(request)
-        if problem is not None:
-            raise problem
-        check_access(request, self._routes[request.match_info.route])
-
     def _refusal(self, request: web.Request, error: JobqueueError) -> web.Response:
+        request[PROBLEM] = error.code
         if error.status == JobqueueError.status:
             return _surprise(request, error)
         _abort_if_begun(request, error)
@@ -165,6 +160,7 @@ def _pattern_of(request: web.Request) -> str:
 
 def _surprise(request: web.Request, error: Exception) -> web.Response:
     """The answer to what nobody has thought of: the client gets no part of it."""
+    request[PROBLEM] = JobqueueError.code
     _abort_if_begun(request, error)
     request_id = request[REQUEST_ID]
     log.error("request_failed", request_id=request_id, path=request.path, exc_info=error)

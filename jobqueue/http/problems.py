@@ -3,7 +3,7 @@
 import msgspec
 from aiohttp import web
 
-from jobqueue.access_errors import InvalidToken, MissingScope
+from jobqueue.access_errors import InvalidToken, MissingScope, TooManyRequests
 from jobqueue.errors import (
     Backpressure,
     FieldError,
@@ -50,6 +50,8 @@ def problem_response(error: JobqueueError, request_id: str) -> web.Response:
     headers = {"Content-Type": CONTENT_TYPE}
     if isinstance(error, Unavailable | Backpressure):
         headers["Retry-After"] = RETRY_AFTER
+    if isinstance(error, TooManyRequests):
+        headers["Retry-After"] = str(error.retry_after)
     if isinstance(error, Unauthorized | MissingScope):
         headers["WWW-Authenticate"] = _challenge(error)
     return web.Response(status=error.status, body=_encode(problem), headers=headers)

@@ -12,6 +12,7 @@ from aiohttp import web
 from jobqueue.access import Scope
 from jobqueue.http import (
     aliases,
+    auditing,
     dead,
     flows,
     health,
@@ -124,6 +125,7 @@ API_ROUTES = (
     _canonical("GET", "/queues/{name}/partitions", queues.read_partitions, READ),
     _canonical("PUT", "/queues/{name}/partitions", queues.put_partitions, OPERATE),
     _canonical("DELETE", f"/queues/{{name}}/{STATE}", queues.clear, OPERATE),
+    _canonical("GET", "/audit", auditing.list_all, ADMIN),
     _canonical("GET", "/keys", keys.list_all, ADMIN),
     _canonical("POST", "/keys", keys.create, ADMIN),
     _canonical("DELETE", "/keys/{id}", keys.revoke, ADMIN),

@@ -14,6 +14,8 @@ from jobqueue.errors import SettingsError
 from jobqueue.health import Health
 from jobqueue.http.auth import Authenticator, check_exposure
 from jobqueue.http.connection import Connection
+from jobqueue.http.cors import Cors
+from jobqueue.http.gate import Gate
 from jobqueue.http.middleware import Front
 from jobqueue.http.routes import ALIAS_ROUTES, API_ROUTES, HEALTH_ROUTES, PUBLIC, Route
 from jobqueue.http.state import HEALTH, OPERATIONS
@@ -61,7 +63,10 @@ class HttpServer:
         self._explicit_port = explicit_port
         self._port = default_port if settings.port is None else settings.port
         self._operations = operations
-        self._front = Front(Authenticator(settings, operations.api_keys if operations else None))
+        keys = operations.api_keys if operations else None
+        self._gate = Gate(Authenticator(settings, keys))
+        self._cors = Cors(settings.cors_origins) if settings.cors_origins else None
+        self._front = Front(self._gate, self._cors)
         self._app = self._build(health, operations, metrics)
         self._runner = web.AppRunner(
             self._app, handle_signals=False, shutdown_timeout=CLOSE_TIMEOUT
@@ -112,6 +117,8 @@ class HttpServer:
         app = web.Application(
             middlewares=[self._front.middleware()], client_max_size=self._settings.max_body
         )
+        if self._cors is not None:
+            app.on_response_prepare.append(self._cors.allow)
         app[HEALTH] = health
         for route in HEALTH_ROUTES:
             self._add(app, route)
@@ -125,7 +132,7 @@ class HttpServer:
     def _add(self, app: web.Application, route: Route) -> None:
         for method in ("GET", "HEAD") if route.method == "GET" else (route.method,):
             added = app.router.add_route(method, route.path, route.handler)
-            self._front.learn(added, route)
+            self._gate.learn(added, route)
 
     async def _listen(self) -> asyncio.Server:
         try:

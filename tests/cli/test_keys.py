@@ -2,11 +2,13 @@
 
 import json
 
+import redis
+
 from .conftest import Cli, address
 
 
 def test_the_first_key_is_made_in_redis(cli: Cli, redis_url: str, namespace: str) -> None:
-    """Without a service, keys are created, listed and revoked in the Redis of the settings."""
+    """Without a service keys are created, listed and revoked in Redis, and put down as that."""
     environ = {"REDIS_URL": redis_url, "JOBQUEUE_REDIS__NAMESPACE": namespace}
     created = cli("keys", "create", "shop", "--scope", "submit", "--scope", "read", **environ)
     assert created.returncode == 0, created.stderr
@@ -22,6 +24,10 @@ def test_the_first_key_is_made_in_redis(cli: Cli, redis_url: str, namespace: str
     revoked = cli("keys", "revoke", key_id, **environ)
     assert revoked.stdout == f"key {key_id} is revoked\n"
     assert "no keys; to make one: jobqueue keys create" in cli("keys", "list", **environ).stderr
+
+    kept = redis.Redis.from_url(redis_url).xrange(f"{namespace}:audit")
+    actions = [json.loads(fields[b"record"])["action"] for _, fields in kept]
+    assert actions == ["keys create", "keys revoke"]
 
 
 def test_keys_of_a_service(remote: Cli, cli: Cli, service_url: str) -> None:

@@ -40,6 +40,7 @@ def test_example_names_every_setting(tmp_path: Path) -> None:
         *("http.token", "worker.id", "worker.queues", "worker.rates"),
         *("render.executable_path", "render.slots", "render.source_date_epoch"),
         "render.templates",
+        "http.cors_origins",
         *(
             f"http.jwt.{name}"
             for name in ("issuer", "audience", "jwks", "algorithms", "tenant_claim")

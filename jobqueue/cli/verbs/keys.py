@@ -86,6 +86,8 @@ def command() -> None:
 )
 @click.option("--tenant", metavar="NAME", help="Confine it to the jobs of this tenant.")
 @click.option("--expires-in", type=Seconds(), metavar="SECONDS", help="Let it work so long only.")
+@click.option("--rate", metavar="N/SECONDS", help="Most requests in so many seconds, e.g. 100/60.")
+@click.option("--max-body", type=int, metavar="BYTES", help="Largest request.")
 @json_option
 @place_options
 def create(
