@@ -92,6 +92,9 @@ ANONYMOUS = Principal(
 )
 """Whoever can reach an API that asks nobody."""
 
+NOBODY = Principal(kind="anonymous", id="nobody", name="nobody", scopes=frozenset())
+"""Who a request acts as before anybody knows who sends it: somebody who may do nothing."""
+
 
 def principal_of(key: ApiKey) -> Principal:
     """Who has the secret of a key."""

@@ -10,7 +10,7 @@ from jobqueue.errors import JobqueueError
 from jobqueue.http.answers import json_response
 from jobqueue.http.documents import timestamp
 from jobqueue.http.queries import Query
-from jobqueue.http.state import AUDITED, PRINCIPAL, PROBLEM, REQUEST_ID, operations_of
+from jobqueue.http.state import CALL, REQUEST_ID, operations_of
 
 MAX_QUERY = 500
 """Characters of an address's query that a record keeps: whole filters, and no floods."""
@@ -64,7 +64,7 @@ async def put_down(request: web.Request, response: web.StreamResponse) -> None:
     """
     record = _record(request, response)
     log.info("operator_action", **msgspec.to_builtins(record))
-    if not request[AUDITED]:
+    if not request[CALL].admitted:
         return
     try:
         await operations_of(request).audit.add(record)
@@ -73,17 +73,17 @@ async def put_down(request: web.Request, response: web.StreamResponse) -> None:
 
 
 def _record(request: web.Request, response: web.StreamResponse) -> AuditRecord:
-    principal, resource = request[PRINCIPAL], request.match_info.route.resource
+    call, resource = request[CALL], request.match_info.route.resource
     return AuditRecord(
-        kind=principal.kind,
-        id=principal.id,
-        name=principal.name,
-        tenant=principal.tenant,
+        kind=call.principal.kind,
+        id=call.principal.id,
+        name=call.principal.name,
+        tenant=call.principal.tenant,
         action=f"{request.method} {resource.canonical if resource else request.path}",
         target=response.headers.get("Location", request.path),
         query=request.query_string[:MAX_QUERY] or None,
         status=response.status,
-        code=request.get(PROBLEM),
+        code=call.problem,
         request_id=request[REQUEST_ID],
         client=request.remote,
     )

@@ -4,12 +4,12 @@ from typing import TYPE_CHECKING
 
 from aiohttp import web
 
-from jobqueue.access import Principal
 from jobqueue.http.auditing import is_audited
 from jobqueue.http.auth import Authenticator
+from jobqueue.http.call import Call
 from jobqueue.http.permission import check_access
 from jobqueue.http.rate_limit import RateLimiter, too_many
-from jobqueue.http.state import AUDITED, PRINCIPAL, QUOTA
+from jobqueue.http.state import CALL
 
 if TYPE_CHECKING:
     from jobqueue.http.routes import Route
@@ -48,25 +48,22 @@ class Gate:
             if problem is not None:
                 raise problem
             return request
-        principal = request[PRINCIPAL] = await self._authenticator.principal_of(request)
-        self._count(request, principal)
+        call = request[CALL]
+        principal = call.principal = await self._authenticator.principal_of(request)
+        if principal.rate is not None:
+            self._count(call, principal.rate)
         if problem is not None:  # which methods a path has is told to those only who may call
             raise problem
         route = self._routes[request.match_info.route]
-        audited = is_audited(route.method, route.scope)
-        if audited:
-            request[AUDITED] = False
+        call.audited = is_audited(route.method, route.scope)
         check_access(request, route)
-        if audited:
-            request[AUDITED] = True
+        call.admitted = True
         largest = principal.max_body
         if largest is None or largest >= request.client_max_size:
             return request
         return request.clone(client_max_size=largest)
 
-    def _count(self, request: web.Request, principal: Principal) -> None:
-        if principal.rate is None:
-            return
-        quota = request[QUOTA] = self._limiter.count(principal, principal.rate)
+    def _count(self, call: Call, rate: str) -> None:
+        call.quota = quota = self._limiter.count(call.principal, rate)
         if quota.next_in:
             raise too_many(quota)

@@ -10,11 +10,12 @@ from aiohttp import ClientConnectionResetError, web
 
 from jobqueue.errors import JobqueueError, MethodNotAllowed, RouteNotFound
 from jobqueue.http.auditing import put_down
+from jobqueue.http.call import Call
 from jobqueue.http.cors import Cors
 from jobqueue.http.gate import Gate
 from jobqueue.http.headers import add_headers, request_id_of
 from jobqueue.http.problems import problem_response
-from jobqueue.http.state import AUDITED, PROBLEM, QUOTA, REQUEST_ID
+from jobqueue.http.state import CALL, REQUEST_ID
 from jobqueue.metrics import HTTP_REQUEST
 
 if TYPE_CHECKING:
@@ -76,6 +77,7 @@ class Front:
         async def serve(request: web.Request, handler: Handler) -> web.StreamResponse:
             started = time.perf_counter()
             request[REQUEST_ID] = request_id_of(request)
+            request[CALL] = call = Call()
             self.in_flight += 1
             try:
                 response = await self._answer(request, handler)
@@ -85,8 +87,8 @@ class Front:
                     self._idle.set()
             if not response.prepared:
                 add_headers(response, request[REQUEST_ID])
-                if QUOTA in request:
-                    response.headers.update(request[QUOTA].headers())
+                if call.quota is not None:
+                    response.headers.update(call.quota.headers())
                 if self._closing:
                     response.force_close()
             self._observe(request, response.status, time.perf_counter() - started)
@@ -98,7 +100,7 @@ class Front:
         if self._cors is not None and (preflight := self._cors.preflight(request)) is not None:
             return preflight
         response = await self._handle(request, handler)
-        if AUDITED in request:
+        if request[CALL].audited:
             await put_down(request, response)
         return response
 
@@ -115,7 +117,7 @@ class Front:
             return _surprise(request, error)
 
     def _refusal(self, request: web.Request, error: JobqueueError) -> web.Response:
-        request[PROBLEM] = error.code
+        request[CALL].problem = error.code
         if error.status == JobqueueError.status:
             return _surprise(request, error)
         _abort_if_begun(request, error)
@@ -160,7 +162,7 @@ def _pattern_of(request: web.Request) -> str:
 
 def _surprise(request: web.Request, error: Exception) -> web.Response:
     """The answer to what nobody has thought of: the client gets no part of it."""
-    request[PROBLEM] = JobqueueError.code
+    request[CALL].problem = JobqueueError.code
     _abort_if_begun(request, error)
     request_id = request[REQUEST_ID]
     log.error("request_failed", request_id=request_id, path=request.path, exc_info=error)

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 from aiohttp import web
 
 from jobqueue.access_errors import MissingScope, NotForTenants
-from jobqueue.http.state import PRINCIPAL
+from jobqueue.http.state import CALL
 
 if TYPE_CHECKING:
     from jobqueue.http.routes import Route
@@ -21,7 +21,7 @@ def check_access(request: web.Request, route: "Route") -> None:
     scope = route.scope
     if scope is None:
         return
-    principal = request[PRINCIPAL]
+    principal = request[CALL].principal
     if not principal.may(scope):
         raise MissingScope(f"{request.method} {request.path} needs the scope `{scope}`", scope)
     if principal.tenant is not None and not route.tenants:

@@ -1,6 +1,7 @@
 """API keys on the command line."""
 
 import json
+from typing import Any
 
 import redis
 
@@ -25,7 +26,8 @@ def test_the_first_key_is_made_in_redis(cli: Cli, redis_url: str, namespace: str
     assert revoked.stdout == f"key {key_id} is revoked\n"
     assert "no keys; to make one: jobqueue keys create" in cli("keys", "list", **environ).stderr
 
-    kept = redis.Redis.from_url(redis_url).xrange(f"{namespace}:audit")
+    client: Any = redis.Redis.from_url(redis_url)
+    kept = client.xrange(f"{namespace}:audit")
     actions = [json.loads(fields[b"record"])["action"] for _, fields in kept]
     assert actions == ["keys create", "keys revoke"]
 
