@@ -19,6 +19,8 @@ from .service import Service, running_service
 TOKEN = "the-token-of-the-settings"  # noqa: S105 - opens only the test's own server
 STATS = "/api/v1/stats"
 KEYS = "/api/v1/keys"
+TEMPLATES = "/api/v1/templates"
+"""Are in the storage, so that they are answered without Redis."""
 
 
 @pytest.fixture
@@ -193,6 +195,21 @@ async def test_without_redis_nobody_is_let_in_or_forgotten(
             assert made_up.status == 503
             assert (await service.get("/nothing", headers=bearer(TOKEN))).status == 404
             assert (await service.get(STATS, headers=bearer("made-up"))).status == 401
+
+
+async def test_a_door_that_may_have_been_closed_is_not_open(
+    namespace: str, tmp_path: Path, socket_folder: Path
+) -> None:
+    """While nobody can tell whether there is a key, an API without a token lets nobody in."""
+    with redis_server(socket_folder) as url:
+        async with running_service(url, namespace, tmp_path) as service:
+            assert (await service.get(TEMPLATES)).status == 200
+            redis.Redis.from_url(url).shutdown(nosave=True)
+
+            async def closed() -> bool:
+                return (await service.get(TEMPLATES)).status == 503
+
+            await eventually(closed, within=15)
 
 
 async def test_no_secret_reaches_the_log(
