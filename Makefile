@@ -4,7 +4,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 SET_UP := $(PYTHON) scripts/set_up.py
 COMPILE := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
-	--no-annotate --custom-compile-command 'make requirements' --extra charts --extra embedded --extra uvloop
+	--no-annotate --custom-compile-command 'make requirements' --extra charts --extra embedded --extra jwt --extra uvloop
 
 .DEFAULT_GOAL := help
 .PHONY: help setup demo test golden check bench bench-render bench-peers bench-scale bench-demo image requirements clean

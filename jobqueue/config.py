@@ -17,7 +17,8 @@ from dotenv import dotenv_values
 from pydantic import ValidationError
 
 from jobqueue.errors import SettingsError
-from jobqueue.settings import Group, Settings
+from jobqueue.setting_group import Group
+from jobqueue.settings import Settings
 
 Key = tuple[str, ...]
 """Where a setting is: `("worker", "lease")`, or `("data_dir",)`."""
@@ -31,7 +32,7 @@ _KUBERNETES = re.compile(r"JOBQUEUE_(.+_)?(SERVICE_HOST|SERVICE_PORT.*|PORT_\d+_
 """What Kubernetes puts into every pod beside a Service named jobqueue."""
 
 _PASSWORD = re.compile(r"(?<=://).*(?=@)|(?<=password=)[^&']*")
-SECRETS = frozenset({("http", "token")})
+SECRETS = frozenset({("http", "token"), ("http", "jwt", "secret")})
 """Keys whose values are never shown."""
 
 
@@ -104,16 +105,16 @@ def load_settings(
     return settings.model_copy(update={"data_dir": data_dir}), warnings
 
 
-def _known_keys() -> Iterator[Key]:
-    for name, field in Settings.model_fields.items():
+def _known_keys(group: type[Group], above: Key = ()) -> Iterator[Key]:
+    for name, field in group.model_fields.items():
         if isinstance(field.annotation, type) and issubclass(field.annotation, Group):
-            yield from ((name, key) for key in field.annotation.model_fields)
+            yield from _known_keys(field.annotation, (*above, name))
         else:
-            yield (name,)
+            yield (*above, name)
 
 
-KEYS = {".".join(key): key for key in _known_keys()}
-GROUPS = {key[0] for key in KEYS.values() if len(key) > 1}
+KEYS = {".".join(key): key for key in _known_keys(Settings)}
+GROUPS = {".".join(key[:depth]) for key in KEYS.values() for depth in range(1, len(key))}
 LONG_NAMES = {PREFIX + "__".join(key).upper(): key for key in KEYS.values()}
 
 
@@ -138,16 +139,15 @@ def _from_flags(flags: Mapping[str, Any]) -> dict[Key, _Value]:
     return {key: entry for key, entry in values.items() if entry.value is not None}
 
 
-def _flatten(tree: Mapping[str, Any], label: str) -> Iterator[tuple[Key, _Value]]:
+def _flatten(tree: Mapping[str, Any], label: str, above: str = "") -> Iterator[tuple[Key, _Value]]:
     for name, entry in tree.items():
-        if name not in GROUPS:
-            yield _known(name, label), _Value(entry, label.format(name))
+        dotted = f"{above}{name}"
+        if dotted not in GROUPS:
+            yield _known(dotted, label), _Value(entry, label.format(dotted))
         elif not isinstance(entry, Mapping):
-            raise SettingsError(f"{label.format(name)}: must be a table of settings")
+            raise SettingsError(f"{label.format(dotted)}: must be a table of settings")
         else:
-            for key, value in entry.items():
-                dotted = f"{name}.{key}"
-                yield _known(dotted, label), _Value(value, label.format(dotted))
+            yield from _flatten(entry, label, f"{dotted}.")
 
 
 def _known(dotted: str, label: str) -> Key:
@@ -249,7 +249,9 @@ def _long_name(key: Key) -> str:
 def _validate(values: Mapping[Key, _Value]) -> Settings:
     tree: dict[str, Any] = {}
     for key, entry in values.items():
-        branch = tree.setdefault(key[0], {}) if len(key) > 1 else tree
+        branch = tree
+        for part in key[:-1]:
+            branch = branch.setdefault(part, {})
         branch[key[-1]] = entry.value
     try:
         return Settings.model_validate(tree)
@@ -263,9 +265,13 @@ def _validate(values: Mapping[Key, _Value]) -> Settings:
 
 def _explain(values: Mapping[Key, _Value], place: Key, message: str, given: Any) -> str:
     """One problem as its author can find it: `WORKER_COUNT in .env (…): must be …, not 0`."""
+    message = message.removeprefix("Value error, ")
+    if ".".join(place) in GROUPS:  # its settings do not go together
+        return (
+            f"{next(values[key].label for key in values if key[: len(place)] == place)}: {message}"
+        )
     key = next(key for key in values if key == place[: len(key)])
     within = "".join(f", {part}" for part in place[len(key) :] if part != "[key]")
-    message = message.removeprefix("Value error, ")
     message = re.sub(r"^(Input|String|Value) should", "must", message)
     got = "" if key in SECRETS else f" (got {_PASSWORD.sub('***', repr(given))})"
     return f"{values[key].label}{within}: {message}{got}"

@@ -9,6 +9,11 @@
     ├── MalformedBody         400  malformed_body
     ├── PayloadTooLarge       413  payload_too_large
     ├── Unauthorized          401  unauthorized
+    │   └── InvalidToken      401  unauthorized
+    ├── Forbidden             403  forbidden
+    │   ├── MissingScope      403  missing_scope
+    │   ├── NotForTenants     403  not_for_tenants
+    │   └── ForeignOrigin     403  foreign_origin
     ├── RouteNotFound         404  not_found
     ├── MethodNotAllowed      405  method_not_allowed
     ├── UnsupportedMediaType  415  unsupported_media_type
@@ -16,6 +21,7 @@
     ├── TemplateNotFound      404  template_not_found
     ├── ScheduleNotFound      404  schedule_not_found
     ├── WorkerNotFound        404  worker_not_found
+    ├── KeyNotFound           404  key_not_found
     ├── Conflict              409
     │   ├── IdempotencyConflict 409 idempotency_conflict
     │   ├── NotMovable        409  not_movable
@@ -33,11 +39,13 @@
     ├── Backpressure          429
     │   ├── QueueFull         429  queue_full
     │   └── TenantFull        429  tenant_full
+    ├── TooManyRequests       429  too_many_requests
     ├── ContentGone           410  content_gone
     ├── Unavailable           503
     │   ├── RedisUnavailable  503  redis_unavailable
     │   ├── RedisFull         503  redis_full
     │   ├── NotDurable        503  not_durable
+    │   ├── IdentityUnavailable 503 identity_unavailable
     │   └── StorageUnavailable 503 storage_unavailable
     ├── RedisRefused          500  redis_refused
     ├── SchemaMismatch        503  schema_mismatch
@@ -126,7 +134,7 @@ class PayloadTooLarge(JobqueueError):
 
 
 class Unauthorized(JobqueueError):
-    """The bearer token is missing or wrong."""
+    """The bearer token is missing or wrong; other refusals are in `access_errors`."""
 
     code = "unauthorized"
     status = 401

@@ -9,10 +9,12 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 from urllib.parse import unquote, urlsplit
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, SecretStr
+from pydantic import AfterValidator, BeforeValidator, Field, SecretStr
 
 from jobqueue.host_rules import parse_host_rule
+from jobqueue.jwt_settings import JwtSettings, split_words
 from jobqueue.redis_url import parse_redis_url
+from jobqueue.setting_group import Group
 
 MIB = 1024 * 1024
 
@@ -105,14 +107,7 @@ QueueName = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]{0,62}$")]
 Slots = Annotated[int, Field(ge=1, le=10_000)]
 Rate = Annotated[str, AfterValidator(_rate)]
 HostRuleText = Annotated[str, AfterValidator(_host_rule)]
-
-
-class Group(BaseModel):
-    """A group of settings; unknown keys are errors."""
-
-    model_config = ConfigDict(
-        extra="forbid", frozen=True, validate_default=True, allow_inf_nan=False
-    )
+Origin = Annotated[str, Field(pattern=r"^https?://[^/\s*]+$")]
 
 
 class RedisSettings(Group):
@@ -144,16 +139,23 @@ class HttpSettings(Group):
     token: Annotated[SecretStr, AfterValidator(_not_empty)] | None = None
     allow_anonymous: bool = False
     max_body: int = Field(64 * MIB, gt=0)
+    cors_origins: Annotated[tuple[Origin, ...], BeforeValidator(split_words)] = ()
+    """Pages that may call from a browser: `https://app.example.com`."""
+    jwt: JwtSettings = JwtSettings()
 
 
 class WorkerSettings(Group):
     """What a worker runs, and how much of it at once."""
 
     id: str | None = Field(None, pattern=r"^[A-Za-z0-9_.-]{1,64}$")
-    queues: Annotated[dict[QueueName, Slots], BeforeValidator(_slots_by_queue)] = {}
+    queues: Annotated[dict[QueueName, Slots], BeforeValidator(_slots_by_queue)] = Field(
+        default_factory=dict
+    )
     """Slots of each queue; empty: all queues of all known types, `concurrency` each."""
     concurrency: int = Field(2, ge=1, le=10_000)
-    rates: Annotated[dict[QueueName, Rate], BeforeValidator(_rates_by_queue)] = {}
+    rates: Annotated[dict[QueueName, Rate], BeforeValidator(_rates_by_queue)] = Field(
+        default_factory=dict
+    )
     """Most starts of a queue in each process: `100/60` is 100 in any 60 s."""
     processes: int = Field(1, ge=1, le=256)
     lease: Seconds = 15.0

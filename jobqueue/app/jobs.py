@@ -100,7 +100,7 @@ class Jobs:
         """
         job = await self._broker.get(job_id)
         if job is None:
-            raise _not_found(job_id)
+            raise job_not_found(job_id)
         return job
 
     async def fetch(self, job: Job, parts: Collection[str]) -> Job:
@@ -165,7 +165,7 @@ class Jobs:
         job = await self.read(job_id)
         match await self._broker.cancel(job_id):
             case CancelResult.NOT_FOUND:
-                raise _not_found(job_id)
+                raise job_not_found(job_id)
             case CancelResult.ALREADY_FINISHED:
                 raise AlreadyFinished(f"job {job_id} has ended: there is nothing to cancel")
             case CancelResult.CANCELLED:
@@ -187,7 +187,7 @@ class Jobs:
         """
         match await self._broker.retry(job_id):
             case RetryResult.NOT_FOUND:
-                raise _not_found(job_id)
+                raise job_not_found(job_id)
             case RetryResult.NOT_RETRYABLE:
                 raise NotRetryable(
                     f"job {job_id} is neither dead nor cancelled: only those can be retried"
@@ -250,5 +250,6 @@ async def _event_to_look_at(events: AsyncIterator[Event]) -> None:
             return
 
 
-def _not_found(job_id: str) -> JobNotFound:
+def job_not_found(job_id: str) -> JobNotFound:
+    """What is raised where there is no job of this id."""
     return JobNotFound(f"there is no job {job_id!r}: it never was, or its retention is over")

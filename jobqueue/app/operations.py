@@ -6,6 +6,7 @@ from contextlib import asynccontextmanager
 
 import msgspec
 
+from jobqueue.app.api_keys import ApiKeys
 from jobqueue.app.contents import Contents, already
 from jobqueue.app.jobs import Jobs
 from jobqueue.app.sweeping import Swept
@@ -44,6 +45,8 @@ class Operations(Jobs):
 
     Attributes:
         templates: what reports can be made from.
+        api_keys: who may call the API.
+        audit: what operators did.
     """
 
     def __init__(
@@ -57,6 +60,8 @@ class Operations(Jobs):
         contents = Contents(broker, already(storage), settings.limits)
         super().__init__(broker, registry, settings.limits, contents)
         self.templates = Templates(shelf, self)
+        self.api_keys = ApiKeys(broker.access.api_keys)
+        self.audit = broker.access.audit
         self._storage = storage
         self._link_expiry = settings.storage.link_expiry
 

@@ -55,6 +55,10 @@ class Templates:
         self._shelf = shelf
         self._jobs = jobs
 
+    def for_jobs(self, jobs: "Jobs") -> "Templates":
+        """The same, whose previews are printed by other `jobs`."""
+        return Templates(self._shelf, jobs)
+
     async def list(self) -> list[TemplateInfo]:
         """All templates, by name.
 

@@ -4,6 +4,7 @@ from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterable, S
 from contextlib import AbstractAsyncContextManager
 
 from jobqueue.broker import queue_list, scripts
+from jobqueue.broker.access import Access
 from jobqueue.broker.archive import Archive
 from jobqueue.broker.connections import Connections
 from jobqueue.broker.consumer import BLOCK_SLACK, Claim, Consumer, Lease
@@ -58,6 +59,7 @@ class Broker:
         operator: what operators do beyond cancel and retry.
         schedules: jobs that are made again and again.
         archive: jobs that have ended, for a table of them elsewhere.
+        access: who may call the API, and what they did.
     """
 
     def __init__(
@@ -81,6 +83,7 @@ class Broker:
         self._reaping = Reaping(self._channel, keys, retention, outbox)
         self.operator = Operator(self._channel, keys, retention, outbox, forwards)
         self.schedules = Schedules(ScheduleStore(self._channel, keys))
+        self.access = Access(self._channel, keys)
         self._firing = Firing(self._channel, keys, retention, self.schedules)
         self._events = Events(connections, keys)
 

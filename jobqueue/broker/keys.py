@@ -17,6 +17,9 @@ class Keys:
         self.schedules = f"{namespace}:schedules"
         self.control = f"{namespace}:control"
         self.deployment = f"{namespace}:deployment"
+        self.audit = f"{namespace}:audit"
+        self.api_keys = f"{namespace}:api_keys"
+        self.api_keys_used = f"{namespace}:api_keys_used"
         self._namespace = namespace
 
     def meta(self, queue: str) -> str:

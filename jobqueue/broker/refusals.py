@@ -3,6 +3,7 @@
 from collections.abc import Container, Iterable, Sequence
 from itertools import chain
 
+from jobqueue.access import plain_key
 from jobqueue.conflicts import IdempotencyConflict
 from jobqueue.errors import (
     Backpressure,
@@ -23,8 +24,8 @@ def error_of(job: NewJob, refusal: Refusal, *, at: str = "") -> JobqueueError:
     match refusal.why:
         case "conflict":
             return IdempotencyConflict(
-                f"the idempotency key {job.options.key!r} was used for another request, which "
-                f"made job {refusal.what}: choose another key"
+                f"the idempotency key {plain_key(job.options.key or '')!r} was used for another "
+                f"request, which made job {refusal.what}: choose another key"
             )
         case "parent":
             message = f"there is no job {refusal.what}: it never was, or its retention is over"

@@ -23,6 +23,7 @@ from jobqueue.cli.loop import loop_factory
 from jobqueue.cli.payload import REPORT_TYPE
 from jobqueue.cli.roles import ROLES
 from jobqueue.client import Client
+from jobqueue.jwt_settings import JwtSettings
 from jobqueue.logs import configure_logging
 from jobqueue.render.templates import Templates
 from jobqueue.service import running_service
@@ -46,6 +47,9 @@ def demonstrate(out: Path, laps: Laps) -> Exit:
     """Make the sample invoice in the folder `out`, and stop all that was started for it."""
     with tempfile.TemporaryDirectory(prefix="jobqueue-demo-") as folder:
         settings, _ = Configuration(None, _flags(Path(folder))).load()
+        # only the demo itself calls: it has no token of anybody's identity provider
+        http = settings.http.model_copy(update={"jwt": JwtSettings()})
+        settings = settings.model_copy(update={"http": http})
         configure_logging(settings.log)
         with asyncio.Runner(loop_factory=loop_factory()) as runner:
             return runner.run(_run(settings, out, laps))

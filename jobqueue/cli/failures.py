@@ -6,6 +6,7 @@ import click
 from rich.console import Console
 from rich.text import Text
 
+from jobqueue.access_errors import KeyNotFound
 from jobqueue.errors import (
     Conflict,
     DocumentGone,
@@ -79,7 +80,7 @@ def complain(message: str) -> None:
 
 
 def _exit_code(error: JobqueueError) -> Exit:
-    if isinstance(error, (JobNotFound, Conflict, DocumentGone)):
+    if isinstance(error, (JobNotFound, KeyNotFound, Conflict, DocumentGone)):
         return Exit.FAILED
     if isinstance(error, (ServerUnreachable, UnexpectedAnswer, Unavailable)):
         return Exit.UNREACHABLE
@@ -89,7 +90,7 @@ def _exit_code(error: JobqueueError) -> Exit:
 def _words(error: JobqueueError) -> str:
     """The message, and what helps beside it: each wrong field, or where a token is set."""
     if isinstance(error, Unauthorized):
-        return f"{error}: set JOBQUEUE_TOKEN to the token of the service"
+        return f"{error}: set JOBQUEUE_TOKEN to an API key or the token of the service"
     if type(error) is not InvalidRequest or not error.errors:
         return str(error)  # what is unknown is named in the message
     fields = [f"{field.path or '/'}: {field.message}" for field in error.errors[:SHOWN_FIELDS]]

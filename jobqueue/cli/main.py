@@ -27,6 +27,7 @@ VERBS = {
     "workers": "Show the workers and what they run.",
     "queues": "Show the queues.",
     "dead": "Show the dead jobs.",
+    "keys": "Create, list and revoke API keys.",
 }
 """Each verb is `command` in the module `jobqueue.cli.verbs.<verb>`; imported only when called,
 so that help is there at once."""

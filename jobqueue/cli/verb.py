@@ -44,6 +44,21 @@ class Verb(click.Command):
             formatter.write(f"  {line}\n")
 
 
+class VerbGroup(Verb, click.Group):
+    """A verb of several actions, each a `Verb`; alone it shows its help."""
+
+    def __init__(self, *arguments: Any, **attributes: Any) -> None:
+        super().__init__(*arguments, invoke_without_command=True, **attributes)
+
+    @override
+    def invoke(self, context: click.Context) -> Any:
+        """Run the action that is named."""
+        if not context._protected_args:  # noqa: SLF001
+            click.echo(context.get_help())
+            return None
+        return super().invoke(context)
+
+
 def json_option(command: Any) -> Any:
     """`--json` of a verb that reads."""
     return click.option("--json", "as_json", is_flag=True, help="Print JSON, for programs.")(

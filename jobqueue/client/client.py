@@ -17,7 +17,14 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, BinaryIO, Self, cast
 
-from jobqueue.client.documents import AcceptedDocument, JobDocument, JobList, SweptDocument
+from jobqueue.access_errors import KeyNotFound
+from jobqueue.client.documents import (
+    AcceptedDocument,
+    JobDocument,
+    JobList,
+    KeyDocument,
+    SweptDocument,
+)
 from jobqueue.client.transport import REQUEST_TIMEOUT, Transport
 from jobqueue.errors import JobNotFound, ServerUnreachable, Unavailable
 from jobqueue.state import State
@@ -36,7 +43,7 @@ class Client:
 
     Args:
         url: where the service listens, `http://` or `https://`, with any path prefix.
-        token: what `http.token` is set to there.
+        token: an API key, or what `http.token` is set to there.
         timeout: seconds for one call; downloads may take longer as long as they flow.
     """
 
@@ -150,6 +157,28 @@ class Client:
     async def queues(self) -> list[dict[str, Any]]:
         """Every queue ever used, with its jobs by state."""
         return cast("list[dict[str, Any]]", (await self._call("GET", "/queues"))["queues"])
+
+    async def create_key(self, name: str, scopes: Iterable[str], **options: Any) -> KeyDocument:
+        """Create an API key; its secret, `key`, is in this answer only.
+
+        Args:
+            name: for people.
+            scopes: some of `submit`, `read`, `operate`, `admin`.
+            options: `tenant`, to which it is confined, `expires_in` seconds, `rate`, e.g. `100/60`,
+                requests in so many seconds, and `max_body`, the largest one in bytes.
+        """
+        body = {"name": name, "scopes": [*scopes], **options}
+        return cast("KeyDocument", await self._call("POST", "/keys", body))
+
+    async def keys(self) -> list[KeyDocument]:
+        """Every API key, oldest first."""
+        return cast("list[KeyDocument]", (await self._call("GET", "/keys"))["keys"])
+
+    async def revoke_key(self, key_id: str) -> None:
+        """Let a key open nothing any more. Raises KeyNotFound."""
+        if not _ID.fullmatch(key_id):
+            raise KeyNotFound(f"there is no key {key_id!r}")
+        await self._call("DELETE", f"/keys/{key_id}")
 
     async def download(self, job_id: str, destination: Path | BinaryIO) -> int:
         """Stream a job's document to a file; gives its bytes.

@@ -64,3 +64,19 @@ class SweptDocument(TypedDict):
     count: int
     more: bool
     cursor: str | None
+
+
+class KeyDocument(TypedDict):
+    """An API key; its secret is in the answer that creates it only."""
+
+    id: str
+    name: str
+    scopes: list[str]
+    tenant: str | None
+    created_at: str
+    expires_at: str | None
+    expired: bool
+    last_used_at: str | None
+    rate: str | None
+    max_body: int | None
+    key: NotRequired[str]

@@ -28,6 +28,8 @@ REQUEST_TIMEOUT = 30.0
 RETRY_DELAYS = (0.1, 0.4)
 """Pauses before a call is repeated: short, because a person may be waiting."""
 
+NO_CONTENT = 204
+
 CHUNK = 256 * 1024
 """Bytes of a document that are held in memory at once."""
 
@@ -77,7 +79,8 @@ class Transport:
 
     async def _call_once(self, method: str, path: str, body: object, params: Parameters) -> Any:
         async with self._open(method, path, body, params=params) as response:
-            return _decode(await response.read(), self.url)
+            body = await response.read()
+            return None if response.status == NO_CONTENT else _decode(body, self.url)
 
     async def chunks(self, path: str) -> AsyncGenerator[bytes, None]:
         """The bytes that a GET answers, in order; may last as long as they flow."""

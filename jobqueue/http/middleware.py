@@ -1,4 +1,4 @@
-"""Around every request: its id, who may call, errors as problems, headers, metrics."""
+"""Around every request: its id, the gate, errors as problems, headers, the audit log, metrics."""
 
 import asyncio
 import time
@@ -9,10 +9,13 @@ import structlog
 from aiohttp import ClientConnectionResetError, web
 
 from jobqueue.errors import JobqueueError, MethodNotAllowed, RouteNotFound
-from jobqueue.http.auth import Authenticator
+from jobqueue.http.auditing import put_down
+from jobqueue.http.call import Call
+from jobqueue.http.cors import Cors
+from jobqueue.http.gate import Gate
 from jobqueue.http.headers import add_headers, request_id_of
 from jobqueue.http.problems import problem_response
-from jobqueue.http.state import REQUEST_ID
+from jobqueue.http.state import CALL, REQUEST_ID
 from jobqueue.metrics import HTTP_REQUEST
 
 if TYPE_CHECKING:
@@ -38,20 +41,20 @@ class Front:
 
     Attributes:
         in_flight: requests that are not answered yet.
+
+    Args:
+        gate: lets requests through to their handlers.
+        cors: answers browsers that ask for pages; None: no page may call.
     """
 
-    def __init__(self, authenticator: Authenticator) -> None:
+    def __init__(self, gate: Gate, cors: Cors | None) -> None:
         self.in_flight = 0
         self._closing = False
         self._idle = asyncio.Event()
-        self._authenticator = authenticator
-        self._public: set[str] = set()
+        self._gate = gate
+        self._cors = cors
         self._logged_at: dict[str, float] = {}
         self._timers: dict[tuple[str, str, int], Histogram] = {}
-
-    def admit(self, path: str) -> None:
-        """Answer requests of this route (its pattern) without a token."""
-        self._public.add(path)
 
     async def drain(self, grace: float) -> None:
         """Let each connection end after its next answer; wait until none is owed.
@@ -74,6 +77,7 @@ class Front:
         async def serve(request: web.Request, handler: Handler) -> web.StreamResponse:
             started = time.perf_counter()
             request[REQUEST_ID] = request_id_of(request)
+            request[CALL] = call = Call()
             self.in_flight += 1
             try:
                 response = await self._answer(request, handler)
@@ -83,6 +87,8 @@ class Front:
                     self._idle.set()
             if not response.prepared:
                 add_headers(response, request[REQUEST_ID])
+                if call.quota is not None:
+                    response.headers.update(call.quota.headers())
                 if self._closing:
                     response.force_close()
             self._observe(request, response.status, time.perf_counter() - started)
@@ -91,9 +97,16 @@ class Front:
         return serve
 
     async def _answer(self, request: web.Request, handler: Handler) -> web.StreamResponse:
+        if self._cors is not None and (preflight := self._cors.preflight(request)) is not None:
+            return preflight
+        response = await self._handle(request, handler)
+        if request[CALL].audited:
+            await put_down(request, response)
+        return response
+
+    async def _handle(self, request: web.Request, handler: Handler) -> web.StreamResponse:
         try:
-            self._check(request)
-            return await handler(request)
+            return await handler(await self._gate.admit(request))
         except JobqueueError as error:
             return self._refusal(request, error)
         except web.HTTPException as error:
@@ -103,17 +116,8 @@ class Front:
         except Exception as error:  # noqa: BLE001 - it is logged, and the others are served on
             return _surprise(request, error)
 
-    def _check(self, request: web.Request) -> None:
-        """Raise for who may not call, and for what is not there."""
-        problem = request.match_info.http_exception
-        if isinstance(problem, web.HTTPNotFound):
-            raise problem
-        if _pattern_of(request) not in self._public:
-            self._authenticator.check(request)
-        if problem is not None:
-            raise problem
-
     def _refusal(self, request: web.Request, error: JobqueueError) -> web.Response:
+        request[CALL].problem = error.code
         if error.status == JobqueueError.status:
             return _surprise(request, error)
         _abort_if_begun(request, error)
@@ -158,6 +162,7 @@ def _pattern_of(request: web.Request) -> str:
 
 def _surprise(request: web.Request, error: Exception) -> web.Response:
     """The answer to what nobody has thought of: the client gets no part of it."""
+    request[CALL].problem = JobqueueError.code
     _abort_if_begun(request, error)
     request_id = request[REQUEST_ID]
     log.error("request_failed", request_id=request_id, path=request.path, exc_info=error)

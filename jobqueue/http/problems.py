@@ -3,6 +3,7 @@
 import msgspec
 from aiohttp import web
 
+from jobqueue.access_errors import InvalidToken, MissingScope, TooManyRequests
 from jobqueue.errors import (
     Backpressure,
     FieldError,
@@ -49,6 +50,18 @@ def problem_response(error: JobqueueError, request_id: str) -> web.Response:
     headers = {"Content-Type": CONTENT_TYPE}
     if isinstance(error, Unavailable | Backpressure):
         headers["Retry-After"] = RETRY_AFTER
-    if isinstance(error, Unauthorized):
-        headers["WWW-Authenticate"] = 'Bearer realm="jobqueue"'
+    if isinstance(error, TooManyRequests):
+        headers["Retry-After"] = str(error.retry_after)
+    if isinstance(error, Unauthorized | MissingScope):
+        headers["WWW-Authenticate"] = _challenge(error)
     return web.Response(status=error.status, body=_encode(problem), headers=headers)
+
+
+def _challenge(error: Unauthorized | MissingScope) -> str:
+    """What the caller should come with (RFC 6750, section 3)."""
+    challenge = 'Bearer realm="jobqueue"'
+    if isinstance(error, MissingScope):
+        return f'{challenge}, error="insufficient_scope", scope="{error.scope}"'
+    if isinstance(error, InvalidToken):
+        return f'{challenge}, error="invalid_token"'
+    return challenge

@@ -14,8 +14,10 @@ from jobqueue.errors import SettingsError
 from jobqueue.health import Health
 from jobqueue.http.auth import Authenticator, check_exposure
 from jobqueue.http.connection import Connection
+from jobqueue.http.cors import Cors
+from jobqueue.http.gate import Gate
 from jobqueue.http.middleware import Front
-from jobqueue.http.routes import ALIAS_ROUTES, API_ROUTES, HEALTH_ROUTES, Route
+from jobqueue.http.routes import ALIAS_ROUTES, API_ROUTES, HEALTH_ROUTES, PUBLIC, Route
 from jobqueue.http.state import HEALTH, OPERATIONS
 from jobqueue.settings import HttpSettings
 
@@ -60,8 +62,11 @@ class HttpServer:
         self._settings = settings
         self._explicit_port = explicit_port
         self._port = default_port if settings.port is None else settings.port
-        self._has_api = operations is not None
-        self._front = Front(Authenticator(settings.token))
+        self._operations = operations
+        keys = operations.api_keys if operations else None
+        self._gate = Gate(Authenticator(settings, keys))
+        self._cors = Cors(settings.cors_origins) if settings.cors_origins else None
+        self._front = Front(self._gate, self._cors)
         self._app = self._build(health, operations, metrics)
         self._runner = web.AppRunner(
             self._app, handle_signals=False, shutdown_timeout=CLOSE_TIMEOUT
@@ -87,8 +92,8 @@ class HttpServer:
             SettingsError: the port is taken, the address is not this machine's, or the API
                 would be open to a network.
         """
-        if self._has_api:
-            check_exposure(self._settings)
+        if self._operations is not None:
+            await check_exposure(self._settings, self._operations.api_keys)
         await self._runner.setup()
         try:
             self._listener = await self._listen()
@@ -112,10 +117,12 @@ class HttpServer:
         app = web.Application(
             middlewares=[self._front.middleware()], client_max_size=self._settings.max_body
         )
+        if self._cors is not None:
+            app.on_response_prepare.append(self._cors.allow)
         app[HEALTH] = health
         for route in HEALTH_ROUTES:
             self._add(app, route)
-        self._add(app, Route("GET", "/metrics", make_aiohttp_handler(metrics), public=True))
+        self._add(app, Route("GET", "/metrics", make_aiohttp_handler(metrics), PUBLIC))
         if operations is not None:
             app[OPERATIONS] = operations
             for route in API_ROUTES + ALIAS_ROUTES:
@@ -123,12 +130,9 @@ class HttpServer:
         return app
 
     def _add(self, app: web.Application, route: Route) -> None:
-        if route.method == "GET":
-            added = app.router.add_get(route.path, route.handler)  # HEAD too
-        else:
-            added = app.router.add_route(route.method, route.path, route.handler)
-        if route.public and added.resource is not None:
-            self._front.admit(added.resource.canonical)
+        for method in ("GET", "HEAD") if route.method == "GET" else (route.method,):
+            added = app.router.add_route(method, route.path, route.handler)
+            self._gate.learn(added, route)
 
     async def _listen(self) -> asyncio.Server:
         try:

@@ -21,6 +21,9 @@ def test_secrets_are_not_shown(cli: Cli) -> None:
     """Neither the token nor a login in a URL is printed, in TOML or JSON."""
     secrets = {
         "JOBQUEUE_HTTP__TOKEN": "hunter2",
+        "JOBQUEUE_HTTP__JWT__ISSUER": "https://login.example.test",
+        "JOBQUEUE_HTTP__JWT__AUDIENCE": "jobqueue",
+        "JOBQUEUE_HTTP__JWT__SECRET": "hunter2" * 5,
         "REDIS_URL": "redis://me:hunter2@redis:6379/0",
         "JOBQUEUE_STORAGE__ENDPOINT_URL": "http://me:hunter2@s3:9000",
     }

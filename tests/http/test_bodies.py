@@ -135,7 +135,7 @@ async def test_large_bodies_are_413(redis_url: str, namespace: str, tmp_path: Pa
 async def test_a_large_body_is_refused_before_it_is_sent(service: Service) -> None:
     """A submit that says it is far over the limit is answered before its body is there."""
     head = (
-        f"POST {JOBS} HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
+        f"POST {JOBS} HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
         "Content-Length: 60000000\r\n\r\n{"
     )
     url = URL(service.server.url)

@@ -19,6 +19,7 @@ from jobqueue.http.server import HttpServer
 from jobqueue.settings import HttpSettings
 from tests.support.wait import eventually
 
+from .callers import new_key
 from .service import Service, running_service
 
 EVERYWHERE = "0.0.0.0"  # noqa: S104 - what the tests are about
@@ -119,6 +120,21 @@ async def test_the_api_is_not_opened_to_a_network_by_accident(
     await server.stop(1)
 
 
+async def test_with_a_key_the_api_may_be_on_a_network(service: Service) -> None:
+    """Where there is an API key the API may listen everywhere, and asks for it."""
+    await new_key(service, "read")
+    server = HttpServer(
+        HttpSettings(host=EVERYWHERE, port=0),
+        health=Health(),
+        operations=service.operations,
+        explicit_port=True,
+        default_port=8080,
+    )
+    await server.start()
+    assert await status_of(server.url + "/api/v1/stats") == 401
+    await server.stop(1)
+
+
 async def test_health_needs_no_token_on_a_network() -> None:
     """A role without the API may listen everywhere."""
     async with health_server(HttpSettings(host=EVERYWHERE, port=0)) as server:
@@ -135,7 +151,7 @@ class SlowClient:
         parts = URL(url)
         self.reader, self.writer = await asyncio.open_connection(parts.host, parts.port)
         self.writer.write(
-            b"POST /api/v1/jobs HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
+            b"POST /api/v1/jobs HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
             b"Content-Length: %d\r\n\r\n" % len(self.BODY) + self.BODY[:5]
         )
 

@@ -57,7 +57,7 @@ async def test_wrong_methods_are_405(
 @pytest.mark.parametrize(
     "text",
     [
-        b"BREW /coffee HTTP/1.1\r\nHost: x\r\n\r\n",
+        b"BREW /coffee HTTP/1.1\r\nHost: localhost\r\n\r\n",
         b"GET / HTTP/9\r\n\r\n",
         b"hello\r\n\r\n",
         b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03",

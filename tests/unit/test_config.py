@@ -67,6 +67,12 @@ def test_long_name_in_dotenv_wins_over_short_name_in_environment(tmp_path: Path)
         ("JOBQUEUE_REDIS__URL", "unix:///run/r.sock", {"redis": {"url": "unix:///run/r.sock"}}),
         ("JOBQUEUE_STORAGE__URL", "s3://acme/pdf", {"storage": {"url": "s3://acme/pdf"}}),
         ("JOBQUEUE_HTTP__ALLOW_ANONYMOUS", "true", {"http": {"allow_anonymous": True}}),
+        ("JOBQUEUE_HTTP__JWT__LEEWAY", "5", {"http": {"jwt": {"leeway": 5}}}),
+        (
+            "JOBQUEUE_HTTP__JWT__ALGORITHMS",
+            "RS256, ES256",
+            {"http": {"jwt": {"algorithms": ("RS256", "ES256")}}},
+        ),
         (
             "JOBQUEUE_WORKER__QUEUES",
             "reports=2, mail=50",

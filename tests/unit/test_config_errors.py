@@ -10,6 +10,9 @@ from jobqueue.config import LONG_NAMES, REDIS_PARTS, SHORT_NAMES, load_settings
 from jobqueue.errors import SettingsError
 from tests.support.settings import NOWHERE, from_environ, from_files
 
+JWT = "[http.jwt]\nissuer = 'x'\naudience = 'y'\n"
+"""What tokens need beside a key."""
+
 
 def refusal(**environ: str) -> str:
     """What is said about these variables."""
@@ -64,6 +67,31 @@ def refusal(**environ: str) -> str:
             "data_dir in config/jobqueue.toml: must not hold a NUL character",
         ),
         ("[http]\ntoken = ''", "http.token in config/jobqueue.toml: must not be empty"),
+        (
+            "[http.jwt]\nissuer = 'x'",
+            "http.jwt.issuer in config/jobqueue.toml: audience must be set where issuer is",
+        ),
+        (
+            "[http.jwt]\nissuer = 'x'\naudience = 'y'",
+            "http.jwt.issuer in config/jobqueue.toml: one of",
+        ),
+        (f"{JWT}jwks = 'http://idp/keys'", "http.jwt.issuer in config/jobqueue.toml: jwks must be"),
+        (
+            f"{JWT}jwks = 'k'\nsecret = '{'s' * 32}'",
+            "http.jwt.issuer in config/jobqueue.toml: one of",
+        ),
+        (
+            f"{JWT}jwks = 'k'\nalgorithms = ['HS256']",
+            "http.jwt.issuer in config/jobqueue.toml: algorithms must not be HS",
+        ),
+        (
+            f"{JWT}secret = '{'s' * 32}'\nalgorithms = ['RS256']",
+            "http.jwt.issuer in config/jobqueue.toml: algorithms must be HS256",
+        ),
+        (f"{JWT}secret = 'short'", "http.jwt.issuer in config/jobqueue.toml: secret must have 32"),
+        (f"{JWT}algorithms = ['none']", "http.jwt.algorithms in config/jobqueue.toml, 0: must be"),
+        ("[http.jwt]\nissuers = 'x'", "http.jwt.issuers in config/jobqueue.toml: no such setting"),
+        ("[http]\njwt = 'x'", "http.jwt in config/jobqueue.toml: must be a table of settings"),
         ("[http", "config/jobqueue.toml is not TOML: "),
     ],
 )

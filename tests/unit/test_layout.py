@@ -101,8 +101,8 @@ def test_one_place_knows_the_library(name: str, place: str) -> None:
 @pytest.mark.parametrize(
     ("folder", "extras"),
     [
-        ("jobqueue", ["charts", "embedded", "uvloop"]),
-        ("tests", ["charts", "embedded", "uvloop", "dev"]),
+        ("jobqueue", ["charts", "embedded", "jwt", "uvloop"]),
+        ("tests", ["charts", "embedded", "jwt", "uvloop", "dev"]),
     ],
 )
 def test_what_is_imported_is_declared(folder: str, extras: list[str]) -> None:
@@ -143,8 +143,8 @@ def test_every_data_file_is_in_the_package() -> None:
 @pytest.mark.parametrize(
     ("file", "extras"),
     [
-        ("requirements.txt", ["charts", "embedded", "uvloop"]),
-        ("requirements-dev.txt", ["charts", "embedded", "uvloop", "dev"]),
+        ("requirements.txt", ["charts", "embedded", "jwt", "uvloop"]),
+        ("requirements-dev.txt", ["charts", "embedded", "jwt", "uvloop", "dev"]),
     ],
 )
 def test_what_is_declared_is_pinned(file: str, extras: list[str]) -> None:

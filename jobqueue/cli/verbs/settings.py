@@ -10,6 +10,7 @@ import click
 from jobqueue.cli import show
 from jobqueue.cli.configuration import Configuration, settings_options
 from jobqueue.cli.verb import Verb, json_option
+from jobqueue.config import GROUPS
 from jobqueue.settings import Settings
 
 MASK = "**********"
@@ -46,13 +47,13 @@ def _masked(settings: Settings) -> dict[str, Any]:
     return tree
 
 
-def _toml(tree: dict[str, Any]) -> Iterator[str]:
+def _toml(tree: dict[str, Any], above: str = "") -> Iterator[str]:
     """The settings as TOML, single keys before groups."""
-    yield from (_line(key, value) for key, value in tree.items() if not isinstance(value, dict))
-    for group, values in tree.items():
-        if isinstance(values, dict):
-            yield f"\n[{group}]"
-            yield from (_line(key, value) for key, value in values.items())
+    groups = {key for key in tree if f"{above}{key}" in GROUPS}
+    yield from (_line(key, value) for key, value in tree.items() if key not in groups)
+    for group in (key for key in tree if key in groups):
+        yield f"\n[{above}{group}]"
+        yield from _toml(tree[group], f"{above}{group}.")
 
 
 def _line(key: str, value: Any) -> str:
