@@ -42,6 +42,7 @@
     ├── RedisRefused          500  redis_refused
     ├── SchemaMismatch        503  schema_mismatch
     ├── WrongResults          500  wrong_results
+    ├── ProcessLost           500  process_lost
     ├── SettingsError              exit 2
     ├── ServerUnreachable          exit 3
     └── UnexpectedAnswer           exit 3
@@ -266,6 +267,12 @@ class WrongResults(JobqueueError):
     """The handler of a batch did not return one result for each of its jobs."""
 
     code = "wrong_results"
+
+
+class ProcessLost(JobqueueError):
+    """The process of a handler ended in the middle of its call."""
+
+    code = "process_lost"
 
 
 class SettingsError(JobqueueError):
