@@ -6,6 +6,7 @@ from typing import Any, TypeVar
 
 from jobqueue.app.calling.binding import Calling, Middleware
 from jobqueue.app.calling.lifespans import NOTHING, LifespanFunction
+from jobqueue.app.handlers import HandlerFunction
 from jobqueue.errors import SettingsError
 from jobqueue.registry import Registry
 
@@ -23,6 +24,7 @@ class Defining:
     def __init__(self) -> None:
         self.registry = Registry()
         self._calling = Calling()
+        self._names: dict[HandlerFunction, str] = {}
 
     def lifespan(self, function: Lifespan) -> Lifespan:
         """Define what lives as long as a worker; decorates `async def name(): … yield value …`.
@@ -54,6 +56,18 @@ class Defining:
             )
         self._calling.add_middleware(function)
         return function
+
+    def name_of(self, type: str | HandlerFunction) -> str:  # noqa: A002 - the field's name everywhere
+        """The name of a job type, which may be given as its handler.
+
+        Raises:
+            LookupError: the function is no handler of this app.
+        """
+        if isinstance(type, str):
+            return type
+        if (name := self._names.get(type)) is None:
+            raise LookupError(f"{type!r} is no handler of this app: decorate it with `@app.job(…)`")
+        return name
 
     @asynccontextmanager
     async def started(self, *, replaced: Mapping[str, Any] = NOTHING) -> AsyncIterator[None]:

@@ -125,6 +125,7 @@ class JobQueue(Defining, Enqueuing, Scheduling, Operating):
                 )
             )
             self._results[name] = signature.parse_result
+            self._names[function] = name
             return function
 
         return define
@@ -168,7 +169,7 @@ class JobQueue(Defining, Enqueuing, Scheduling, Operating):
             await stack.aclose()
 
     async def _open(self) -> None:
-        settings = self._load_settings()
+        settings = self.load_settings()
         async with AsyncExitStack() as stack:
             broker = await stack.enter_async_context(open_broker(settings))
             storage = LazyStorage(settings)
@@ -185,9 +186,13 @@ class JobQueue(Defining, Enqueuing, Scheduling, Operating):
     def _handle(self, job_id: str) -> JobHandle:
         return JobHandle(job_id, jobs=self._opened(), parse=self._parse_result)
 
+    def parse_result(self, name: str, result: bytes) -> Any:
+        """What a handler of this type returned, out of its JSON."""
+        parse = self._results.get(name, msgspec.json.decode)
+        return parse(result)
+
     def _parse_result(self, job: Job) -> Any:
-        parse = self._results.get(job.type, msgspec.json.decode)
-        return None if job.result is None else parse(job.result)
+        return None if job.result is None else self.parse_result(job.type, job.result)
 
     @override
     def _opened(self) -> Jobs:
@@ -195,7 +200,12 @@ class JobQueue(Defining, Enqueuing, Scheduling, Operating):
             raise RuntimeError("the queue is not open: use it inside `async with app:`")
         return self._jobs
 
-    def _load_settings(self) -> Settings:
+    def load_settings(self) -> Settings:
+        """The settings that it opens with: those that it was given, else what is configured now.
+
+        Raises:
+            SettingsError: a setting is wrong.
+        """
         if self._settings is not None:
             return self._settings
         settings, warnings = load_settings(flags={"redis": {"url": self._redis_url}})
