@@ -5,6 +5,7 @@ from typing import Any, assert_type
 from pydantic import BaseModel
 
 from jobqueue import JobContext, JobHandle, JobQueue
+from jobqueue.client import Client, JobDocument, SyncClient
 
 app = JobQueue()
 
@@ -40,6 +41,25 @@ async def produce() -> None:
     assert_type(await handle.result(timeout=1), Picture)
     assert_type(await (await app.enqueue(measure, Thumbnail(url="a"))).result(), float)
     assert_type(await (await app.enqueue("thumbnail", {"url": "a"})).result(), Any)
+
+
+async def call(client: Client) -> None:
+    """The client gives documents whose fields are known, and results as what they are read as."""
+    job = await client.submit("thumbnail", Thumbnail(url="a"))
+    assert_type(job, JobDocument)
+    assert_type(job["state"], str)
+    assert_type(await client.result(job["id"], Picture), Picture)
+    assert_type(await client.result(job["id"]), Any)
+    async for each in client.events(job["id"]):
+        assert_type(each, JobDocument)
+
+
+def call_and_block(client: SyncClient) -> None:
+    """So does the one that blocks."""
+    job = client.submit("thumbnail", Thumbnail(url="a"))
+    assert_type(client.result(job["id"], Picture, timeout=5), Picture)
+    for each in client.events(job["id"]):
+        assert_type(each, JobDocument)
 
 
 async def be_wrong() -> None:
