@@ -137,8 +137,9 @@ def start_server(
         log: what it says.
         pass_fds: file descriptors that it inherits.
     """
-    # relative names, because the server splits what it is given at spaces
-    place = socket.name if socket.parent == folder else str(socket)
+    # the server splits what it is given at spaces; a relative name is one in its first folder
+    is_relative = socket.parent == folder and " " in str(socket)
+    place = socket.name if is_relative else str(socket)
     command = [sys.executable, "-I", "-S", "-c", _TIED_TO_PARENT, str(os.getpid()), MALLOC]
     command += [str(binary)]
     command += ["--port", "0", "--unixsocket", place, "--unixsocketperm", "700"]
