@@ -95,10 +95,11 @@ class JobContext:
 
     @property
     def cancelled(self) -> bool:
-        """Whether nobody wants this job's result any more: it was cancelled, or given away.
+        """Whether this attempt is to stop: cancelled, given away, out of time, or at a shutdown.
 
-        A handler of one job is cancelled then, too. The handler of a batch goes on for the
-        other jobs, may leave this one out, and gives any result or exception for it.
+        An `async` handler of one job is cancelled then, too; one in a thread cannot be, and should
+        look here now and then. The handler of a batch goes on for the other jobs, may leave this
+        one out, and gives any result or exception for it.
         """
         return self._is_cancelled()
 

@@ -50,6 +50,7 @@
     ├── RedisRefused          500  redis_refused
     ├── SchemaMismatch        503  schema_mismatch
     ├── WrongResults          500  wrong_results
+    ├── ProcessLost           500  process_lost
     ├── SettingsError              exit 2
     ├── ServerUnreachable          exit 3
     └── UnexpectedAnswer           exit 3
@@ -138,27 +139,6 @@ class Unauthorized(JobqueueError):
 
     code = "unauthorized"
     status = 401
-
-
-class RouteNotFound(JobqueueError):
-    """No route has this path."""
-
-    code = "not_found"
-    status = 404
-
-
-class MethodNotAllowed(JobqueueError):
-    """The path exists, but not for this method."""
-
-    code = "method_not_allowed"
-    status = 405
-
-
-class UnsupportedMediaType(JobqueueError):
-    """The body is of a kind that is not taken here."""
-
-    code = "unsupported_media_type"
-    status = 415
 
 
 class JobNotFound(JobqueueError):
@@ -274,6 +254,12 @@ class WrongResults(JobqueueError):
     """The handler of a batch did not return one result for each of its jobs."""
 
     code = "wrong_results"
+
+
+class ProcessLost(JobqueueError):
+    """The process of a handler ended in the middle of its call."""
+
+    code = "process_lost"
 
 
 class SettingsError(JobqueueError):

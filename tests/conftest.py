@@ -9,12 +9,20 @@ import pytest
 
 from .support.redis import redis_server
 
+pytest_plugins = ["jobqueue.testing.plugin"]
+
 
 @pytest.fixture(scope="session")
 def redis_url() -> Iterator[str]:
     """A private Redis on a unix socket (in a short path: socket names are limited)."""
     with tempfile.TemporaryDirectory(prefix="jq-") as folder, redis_server(Path(folder)) as url:
         yield url
+
+
+@pytest.fixture(scope="session")
+def private_redis_url(redis_url: str) -> str:
+    """The plugin's server is the one that all tests use."""
+    return redis_url
 
 
 @pytest.fixture

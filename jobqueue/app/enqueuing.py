@@ -1,14 +1,17 @@
 """Submitting from Python: one job, many, or a flow of jobs that wait for each other."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from datetime import datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Concatenate, TypeVar, Unpack, overload
 
 from jobqueue.app.arguments import durability_from, request_of
 from jobqueue.app.bulk import BulkErrors
 from jobqueue.app.flow_requests import flow_of
+from jobqueue.app.handlers import HandlerFunction
 from jobqueue.app.handles import JobHandle
 from jobqueue.app.opened import Opened
+from jobqueue.app.options import EnqueueOptions
+from jobqueue.context import JobContext
 from jobqueue.errors import InvalidRequest
 from jobqueue.retry import Backoff
 from jobqueue.submission import Durability, Parent, Priority, Unique
@@ -16,13 +19,37 @@ from jobqueue.submission import Durability, Parent, Priority, Unique
 if TYPE_CHECKING:
     from jobqueue.app.requests import JobRequest
 
+Payload = TypeVar("Payload")
+Result = TypeVar("Result")
+
 
 class Enqueuing(Opened):
     """Jobs that are submitted once."""
 
+    @overload
     async def enqueue(
         self,
-        type: str,  # noqa: A002 - the field's name everywhere
+        type: str,
+        payload: Any = None,
+        **options: Unpack[EnqueueOptions],
+    ) -> JobHandle[Any]: ...
+    @overload
+    async def enqueue(
+        self,
+        type: Callable[Concatenate[JobContext, Payload, ...], Awaitable[Result]],
+        payload: Payload,
+        **options: Unpack[EnqueueOptions],
+    ) -> JobHandle[Result]: ...
+    @overload
+    async def enqueue(
+        self,
+        type: Callable[Concatenate[JobContext, Payload, ...], Result],
+        payload: Payload,
+        **options: Unpack[EnqueueOptions],
+    ) -> JobHandle[Result]: ...
+    async def enqueue(
+        self,
+        type: str | HandlerFunction,  # noqa: A002 - likewise
         payload: Any = None,
         *,
         queue: str | None = None,
@@ -46,7 +73,8 @@ class Enqueuing(Opened):
         """Submit a job.
 
         Args:
-            type: one of this program's types, or one that some worker runs.
+            type: one of this program's types, or one that some worker runs; or a handler of
+                this program, so that a type checker knows the payload and the result.
             payload: a pydantic model, or whatever JSON can hold.
             queue: another queue than its type's.
             priority: `critical`, `high`, `normal`, `low`, or their numbers.
@@ -93,7 +121,12 @@ class Enqueuing(Opened):
             "retention": retention,
         }
         given = {name: value for name, value in options.items() if value is not None}
-        always = {"type": type, "payload": payload, "priority": priority, "tags": tags}
+        always = {
+            "type": self.name_of(type),
+            "payload": payload,
+            "priority": priority,
+            "tags": tags,
+        }
         request = request_of({**always, "depends_on": depends_on, **given})
         accepted = await self._opened().accept(request, durability=level)
         return self._handle(accepted.id)

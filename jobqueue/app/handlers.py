@@ -1,7 +1,7 @@
 """Users' functions as job types: what their annotations say becomes parsing and schema."""
 
 import inspect
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Callable, Sequence
 from inspect import isclass
 from types import UnionType
 from typing import Any, Union, get_args, get_origin, get_type_hints
@@ -11,7 +11,8 @@ import msgspec
 from jobqueue.app.codec import Parser, parser_for, schema_for
 from jobqueue.errors import SettingsError
 
-HandlerFunction = Callable[..., Awaitable[Any]]
+HandlerFunction = Callable[..., Any]
+"""An `async def` function, or a plain one."""
 
 
 class Signature(msgspec.Struct, frozen=True):
@@ -23,7 +24,7 @@ class Signature(msgspec.Struct, frozen=True):
 
 
 def read_signature(function: HandlerFunction, *, batched: bool = False) -> Signature:
-    """The signature of `async def handler(job, payload)`.
+    """The signature of `handler(job, payload)`, which may take more by name.
 
     Args:
         function: what a user defined.
@@ -33,11 +34,11 @@ def read_signature(function: HandlerFunction, *, batched: bool = False) -> Signa
         SettingsError: it is another kind of function; the message says what to change.
     """
     name = getattr(function, "__qualname__", repr(function))
-    if not inspect.iscoroutinefunction(function):
-        raise SettingsError(f"job handler {name}: must be an `async def` function")
+    if not _can_be_called(function):
+        raise SettingsError(f"job handler {name}: must be an `async def` or a `def` function")
     try:
         parameters = inspect.signature(function)
-        parameters.bind("job", "payload")
+        parameters.bind_partial("job", "payload")
         hints = get_type_hints(function)
     except TypeError:
         raise SettingsError(
@@ -59,6 +60,12 @@ def read_signature(function: HandlerFunction, *, batched: bool = False) -> Signa
         )
     except SettingsError as error:
         raise SettingsError(f"job handler {name}: {error}") from None
+
+
+def _can_be_called(function: object) -> bool:
+    """Whether it is a function that returns, and does not yield."""
+    yields = inspect.isgeneratorfunction(function) or inspect.isasyncgenfunction(function)
+    return not yields and (inspect.isroutine(function) or inspect.iscoroutinefunction(function))
 
 
 def _item_of(annotation: Any) -> Any:

@@ -3,17 +3,19 @@
 import asyncio
 from collections.abc import Callable
 from datetime import datetime
-from typing import Any
+from typing import Any, Generic
 
-from typing_extensions import override
+from typing_extensions import TypeVar, override
 
 from jobqueue.app.jobs import Jobs, completed
 from jobqueue.job_log import LogLine
 from jobqueue.model import Delivery, Job
 
+Result = TypeVar("Result", default=Any)
 
-class JobHandle:
-    """One submitted job.
+
+class JobHandle(Generic[Result]):
+    """One submitted job, whose handler returns a `Result`.
 
     Attributes:
         id: the job's id.
@@ -21,7 +23,7 @@ class JobHandle:
 
     __slots__ = ("_jobs", "_parse", "id")
 
-    def __init__(self, job_id: str, *, jobs: Jobs, parse: Callable[[Job], Any]) -> None:
+    def __init__(self, job_id: str, *, jobs: Jobs, parse: Callable[[Job], Result]) -> None:
         self.id = job_id
         self._jobs = jobs
         self._parse = parse
@@ -56,7 +58,7 @@ class JobHandle:
         """
         return await self._jobs.timeline(self.id)
 
-    async def result(self, timeout: float | None = None) -> Any:  # noqa: ASYNC109 - the message names the job
+    async def result(self, timeout: float | None = None) -> Result:  # noqa: ASYNC109 - the message names the job
         """Wait until the job has ended; what its handler returned.
 
         The result of a job type of this program is what its handler's annotation says, any
@@ -115,7 +117,7 @@ class JobHandle:
         """Give the job, which has not started, another priority; see `Waiting.prioritize`."""
         return await self._jobs.waiting.prioritize(self.id, priority)
 
-    async def move(self, queue: str) -> "JobHandle":
+    async def move(self, queue: str) -> "JobHandle[Result]":
         """Move the job, which has not started, to another queue; see `Waiting.move`.
 
         Returns:

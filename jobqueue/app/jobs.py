@@ -1,7 +1,7 @@
 """The use cases of single jobs: submit, read, wait, list, cancel, retry."""
 
 import asyncio
-from collections.abc import AsyncIterator, Collection, Iterable, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Collection, Iterable, Sequence
 
 import msgspec
 
@@ -220,6 +220,38 @@ class Jobs:
                     job_id = job.id  # it was moved: its events have its other id now
             except (RedisUnavailable, RedisFull):
                 await asyncio.sleep(RECONNECT_DELAY)
+
+    async def changes(self, job_id: str) -> AsyncGenerator[Job, None]:
+        """The job as it is, and again after each change until it has ended; over outages of Redis.
+
+        Changes that follow each other fast may be seen as one.
+
+        Raises:
+            JobNotFound: it is gone: its retention is over.
+        """
+        job: Job | None = None
+        while job is None or not job.state.is_final:
+            try:
+                here = job.id if job else job_id
+                # subscribed before the look, so that no change falls between the two
+                async with self._broker.events(here) as events:
+                    async for seen in self._looks(here, events):
+                        yield seen
+                        job = seen
+            except (RedisUnavailable, RedisFull):
+                await asyncio.sleep(RECONNECT_DELAY)
+
+    async def _looks(self, job_id: str, events: AsyncIterator[Event]) -> AsyncGenerator[Job, None]:
+        """The job now and after each event, while these are its events: until it ends or moves."""
+        job = await self.read(job_id)
+        yield job
+        if job.state.is_final or job.id != job_id:
+            return
+        async for _ in events:
+            job = await self.read(job_id)
+            yield job
+            if job.state.is_final or job.id != job_id:
+                return
 
     def max_attempts(self, job: Job) -> int:
         """Attempts that a job has in all, as far as its type is known here."""

@@ -30,6 +30,7 @@ class DocumentInfo(msgspec.Struct, frozen=True):
     """A stored document, as its job's result describes it.
 
     Attributes:
+        sha256: of its bytes, in hex; None: an older version stored it.
         link: where a client may fetch it directly; None: only through this process.
     """
 
@@ -37,6 +38,7 @@ class DocumentInfo(msgspec.Struct, frozen=True):
     filename: str
     content_type: str
     bytes: int
+    sha256: str | None = None
     link: str | None = None
 
 
@@ -91,15 +93,17 @@ class Operations(Jobs):
         return msgspec.structs.replace(document, link=link)
 
     @asynccontextmanager
-    async def open_document(self, document: DocumentInfo) -> AsyncIterator[Download]:
-        """The bytes of a document.
+    async def open_document(
+        self, document: DocumentInfo, *, start: int = 0
+    ) -> AsyncIterator[Download]:
+        """The bytes of a document, from byte `start` on.
 
         Raises:
             DocumentGone: it was removed.
             StorageUnavailable: the storage does not answer.
         """
         try:
-            async with self._storage.open(document.key) as download:
+            async with self._storage.open(document.key, start=start) as download:
                 yield download
         except FileNotFoundError:
             raise _gone(document) from None

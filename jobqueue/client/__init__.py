@@ -2,5 +2,14 @@
 
 from jobqueue.client.client import DEFAULT_URL, Client
 from jobqueue.client.documents import AcceptedDocument, FailureDocument, JobDocument, JobList
+from jobqueue.client.sync import SyncClient
 
-__all__ = ["DEFAULT_URL", "AcceptedDocument", "Client", "FailureDocument", "JobDocument", "JobList"]
+__all__ = [
+    "DEFAULT_URL",
+    "AcceptedDocument",
+    "Client",
+    "FailureDocument",
+    "JobDocument",
+    "JobList",
+    "SyncClient",
+]

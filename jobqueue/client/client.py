@@ -5,17 +5,17 @@
         job = await client.wait(job["id"], timeout=60)
 
 What the service refuses is raised as the exception that the service itself raised. A call is
-repeated only when that cannot do its work twice: reads, and what never left this machine.
+repeated only when that cannot do its work twice: reads, submits, which have idempotency keys, and
+what never left this machine.
 """
 
 import asyncio
-import os
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import aclosing, contextmanager
+from collections.abc import AsyncGenerator, Callable, Iterable, Mapping, Sequence
+from contextlib import aclosing
 from pathlib import Path
 from types import TracebackType
-from typing import Any, BinaryIO, Self, cast
+from typing import Any, BinaryIO, Self, TypeVar, cast, overload
 
 from jobqueue.access_errors import KeyNotFound
 from jobqueue.client.documents import (
@@ -25,15 +25,14 @@ from jobqueue.client.documents import (
     KeyDocument,
     SweptDocument,
 )
+from jobqueue.client.downloads import Download, whole_file
+from jobqueue.client.events import follow
 from jobqueue.client.transport import REQUEST_TIMEOUT, Transport
-from jobqueue.errors import JobNotFound, ServerUnreachable, Unavailable
-from jobqueue.state import State
+from jobqueue.client.values import new_key, plain, read_result
+from jobqueue.errors import JobNotFound
 
 DEFAULT_URL = "http://127.0.0.1:8080"
-PATIENCE = 15.0
-"""Seconds for which `wait` goes on asking a service that does not answer: a restart takes less."""
-FIRST_POLL, LAST_POLL = 0.25, 1.0
-"""Seconds between two looks at a job: short jobs are seen soon, long ones cost little."""
+Result = TypeVar("Result")
 
 _ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9.-]*")
 
@@ -70,15 +69,18 @@ class Client:
 
         Args:
             type: name of the job type.
-            payload: what JSON can hold.
-            options: further fields of the submit, e.g. `priority="high"`, `delay=5`.
+            payload: a pydantic model, a msgspec struct, or whatever JSON can hold.
+            options: further fields of the submit, e.g. `priority="high"`, `delay=5`. It is given a
+                `key` where there is none, so that it can be sent again when its answer is lost.
         """
-        body = {"type": type, "payload": payload, **options}
-        return cast("JobDocument", await self._call("POST", "/jobs", body))
+        body = {"type": type, "payload": plain(payload), **options}
+        key = options.get("key") or new_key()
+        return cast("JobDocument", await self._call("POST", "/jobs", body, key=key))
 
     async def submit_many(self, jobs: Sequence[Mapping[str, Any]]) -> list[AcceptedDocument]:
         """Submit all of `jobs` (each as the body of a submit) or none; gives ids in their order."""
-        answer = await self._call("POST", "/jobs/bulk", list(jobs))
+        body = [{**job, "payload": plain(job.get("payload"))} for job in jobs]
+        answer = await self._call("POST", "/jobs/bulk", body, key=new_key())
         return cast("list[AcceptedDocument]", answer["jobs"])
 
     async def get(self, job_id: str, *, include: Iterable[str] = ()) -> JobDocument:
@@ -180,17 +182,39 @@ class Client:
             raise KeyNotFound(f"there is no key {key_id!r}")
         await self._call("DELETE", f"/keys/{key_id}")
 
-    async def download(self, job_id: str, destination: Path | BinaryIO) -> int:
+    async def download(
+        self, job_id: str, destination: Path | BinaryIO, *, sha256: str | None = None
+    ) -> int:
         """Stream a job's document to a file; gives its bytes.
+
+        A connection that breaks goes on where it was. What arrived is compared with its SHA-256.
 
         Args:
             job_id: a completed job that made a document.
             destination: a binary file object; or a path, where the file appears only when complete.
+            sha256: what the document must have, in hex, e.g. out of the job's result; None: what
+                the service says at the download.
+
+        Raises:
+            UnexpectedAnswer: it is not what it should be.
         """
+        path = f"/reports/{_segment(job_id)}"
         if not isinstance(destination, Path):
-            return await self._stream(job_id, destination)
-        with _whole_file(destination) as file:
-            return await self._stream(job_id, file)
+            return await Download(self._transport, path, destination, sha256=sha256).run()
+        with whole_file(destination) as file:
+            return await Download(self._transport, path, file, sha256=sha256).run()
+
+    def events(self, job_id: str) -> AsyncGenerator[JobDocument, None]:
+        """The job's document as it is, and after each change until the job has ended.
+
+        A connection that breaks is made again, and nothing is told twice. Changes that follow each
+        other fast may be seen as one. The documents are without results: `get` has them.
+
+        Raises:
+            JobNotFound: there is no such job.
+            ServerUnreachable: the service does not come back.
+        """
+        return follow(self._transport, f"/jobs/{_segment(job_id)}/events")
 
     async def wait(
         self,
@@ -204,46 +228,54 @@ class Client:
         Args:
             job_id: the job.
             timeout: seconds to wait at most; None: as long as it takes.
-            on_update: called with every document that was read.
+            on_update: called with every document on the way.
 
         Raises:
             TimeoutError: the job had not ended in time; it goes on.
         """
         job: JobDocument | None = None
-        pause = FIRST_POLL
         try:
-            async with asyncio.timeout(timeout):
-                while True:
-                    job = await self._get_patiently(job_id)
+            async with asyncio.timeout(timeout), aclosing(self.events(job_id)) as events:
+                async for job in events:
                     if on_update:
                         on_update(job)
-                    if State(job["state"]).is_final:
-                        return job
-                    await asyncio.sleep(pause)
-                    pause = min(pause * 1.2, LAST_POLL)
+                return await self.get(job_id)
         except TimeoutError:
             state = f"is still {job['state']}" if job else "could not be read"
             raise TimeoutError(f"{job_id} {state} after {timeout:g} s; it goes on") from None
 
-    async def _get_patiently(self, job_id: str) -> JobDocument:
-        """The job's document, over a short absence of the service."""
-        clock = asyncio.get_running_loop().time
-        give_up = clock() + PATIENCE
-        while True:
-            try:
-                return await self.get(job_id)
-            except (ServerUnreachable, Unavailable):
-                if clock() > give_up:
-                    raise
-            await asyncio.sleep(LAST_POLL)
+    @overload
+    async def result(self, job_id: str, *, timeout: float | None = None) -> Any: ...  # noqa: ASYNC109 - as for `wait`
+    @overload
+    async def result(
+        self,
+        job_id: str,
+        kind: type[Result],
+        *,
+        timeout: float | None = None,  # noqa: ASYNC109 - likewise
+    ) -> Result: ...
+    async def result(
+        self,
+        job_id: str,
+        kind: Any = Any,
+        *,
+        timeout: float | None = None,  # noqa: ASYNC109 - as for `wait`
+    ) -> Any:
+        """Wait until the job has ended; what its handler returned.
 
-    async def _stream(self, job_id: str, file: BinaryIO) -> int:
-        size = 0
-        async with aclosing(self._transport.chunks(f"/reports/{_segment(job_id)}")) as chunks:
-            async for chunk in chunks:
-                file.write(chunk)
-                size += len(chunk)
-        return size
+        Args:
+            job_id: the job.
+            kind: what to read it as: a pydantic model, a msgspec struct, or any type of the two;
+                by default plain JSON.
+            timeout: seconds to wait at most; None: as long as it takes.
+
+        Raises:
+            JobFailed: the job is dead.
+            JobCancelled: it was cancelled.
+            UnexpectedAnswer: the result is no such thing.
+            TimeoutError: it had not ended in time; it goes on.
+        """
+        return read_result(await self.wait(job_id, timeout=timeout), kind)
 
 
 def _segment(job_id: str) -> str:
@@ -251,24 +283,3 @@ def _segment(job_id: str) -> str:
     if not _ID.fullmatch(job_id):
         raise JobNotFound(f"there is no job {job_id!r}")
     return job_id
-
-
-@contextmanager
-def _whole_file(path: Path) -> Iterator[BinaryIO]:
-    """A new file beside `path` that takes its place when all went well.
-
-    A device or pipe is written to; through a link the file that it names is replaced.
-    """
-    if path.exists() and not path.is_file():
-        with path.open("wb") as file:
-            yield file
-        return
-    path = path.resolve()
-    partial = path.with_name(f".{path.name}.{os.getpid()}.part")
-    try:
-        with partial.open("wb") as file:
-            yield file
-        partial.replace(path)
-    except BaseException:
-        partial.unlink(missing_ok=True)
-        raise

@@ -6,13 +6,14 @@ What the service refuses is raised as the same exception that the service raised
 
 import asyncio
 import os
-from collections.abc import AsyncGenerator, AsyncIterator, Iterator, Mapping
-from contextlib import asynccontextmanager, contextmanager
+from collections.abc import AsyncIterator, Iterator, Mapping
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager
 from typing import Any
 
 import aiohttp
 import msgspec
 
+from jobqueue import access_errors, conflicts, request_errors  # noqa: F401 - for their codes
 from jobqueue.errors import (
     FieldError,
     InvalidRequest,
@@ -30,11 +31,9 @@ RETRY_DELAYS = (0.1, 0.4)
 
 NO_CONTENT = 204
 
-CHUNK = 256 * 1024
-"""Bytes of a document that are held in memory at once."""
-
 Parameters = Mapping[str, str | int | None]
 NO_PARAMETERS: Parameters = {}
+NO_HEADERS: Mapping[str, str] = {}
 
 
 class Transport:
@@ -65,37 +64,55 @@ class Transport:
             await self._session.close()
 
     async def call(
-        self, method: str, path: str, body: object = None, *, params: Parameters = NO_PARAMETERS
-    ) -> Any:
-        """Send a request and decode its answer, repeating it where that is safe."""
-        for delay in RETRY_DELAYS:
-            try:
-                return await self._call_once(method, path, body, params)
-            except (ServerUnreachable, Unavailable) as error:
-                if not _may_repeat(method, error.__cause__):
-                    raise
-            await asyncio.sleep(delay)
-        return await self._call_once(method, path, body, params)
-
-    async def _call_once(self, method: str, path: str, body: object, params: Parameters) -> Any:
-        async with self._open(method, path, body, params=params) as response:
-            body = await response.read()
-            return None if response.status == NO_CONTENT else _decode(body, self.url)
-
-    async def chunks(self, path: str) -> AsyncGenerator[bytes, None]:
-        """The bytes that a GET answers, in order; may last as long as they flow."""
-        async with self._open("GET", path, timeout=self._flowing) as response:
-            async for chunk in response.content.iter_chunked(CHUNK):
-                yield chunk
-
-    @asynccontextmanager
-    async def _open(
         self,
         method: str,
         path: str,
         body: object = None,
         *,
         params: Parameters = NO_PARAMETERS,
+        key: str | None = None,
+    ) -> Any:
+        """Send a request and decode its answer, repeating it where that is safe.
+
+        Args:
+            method: of HTTP.
+            path: below the API's prefix.
+            body: what JSON can hold.
+            params: of the query.
+            key: idempotency key, with which the service does the request's work once only.
+        """
+        for delay in RETRY_DELAYS:
+            try:
+                return await self._call_once(method, path, body, params, key)
+            except (ServerUnreachable, Unavailable) as error:
+                if not _may_repeat(method, key, error.__cause__):
+                    raise
+            await asyncio.sleep(delay)
+        return await self._call_once(method, path, body, params, key)
+
+    async def _call_once(
+        self, method: str, path: str, body: object, params: Parameters, key: str | None
+    ) -> Any:
+        headers = {} if key is None else {"Idempotency-Key": key}
+        async with self.open(method, path, body, params=params, headers=headers) as response:
+            answer = await response.read()
+            return None if response.status == NO_CONTENT else _decode(answer, self.url)
+
+    def flow(
+        self, path: str, headers: Mapping[str, str]
+    ) -> AbstractAsyncContextManager[aiohttp.ClientResponse]:
+        """The answer to a GET, which may last as long as its bytes flow."""
+        return self.open("GET", path, headers=headers, timeout=self._flowing)
+
+    @asynccontextmanager
+    async def open(
+        self,
+        method: str,
+        path: str,
+        body: object = None,
+        *,
+        params: Parameters = NO_PARAMETERS,
+        headers: Mapping[str, str] = NO_HEADERS,
         timeout: aiohttp.ClientTimeout | None = None,  # noqa: ASYNC109 - aiohttp's own
     ) -> AsyncIterator[aiohttp.ClientResponse]:
         """An answer of the service that is not an error, body unread."""
@@ -105,7 +122,7 @@ class Transport:
             method,
             f"{self.url}/api/v1{path}",
             data=None if body is None else msgspec.json.encode(body),
-            headers={} if body is None else {"Content-Type": "application/json"},
+            headers=headers if body is None else {"Content-Type": "application/json", **headers},
             params={key: value for key, value in params.items() if value is not None},
             timeout=timeout or self._timeout,
         )
@@ -128,11 +145,11 @@ def _reaching(url: str) -> Iterator[None]:
         ) from error
 
 
-def _may_repeat(method: str, cause: BaseException | None) -> bool:
+def _may_repeat(method: str, key: str | None, cause: BaseException | None) -> bool:
     """Whether a call that failed can be sent again without doing its work twice."""
     if isinstance(cause, TimeoutError):
         return False  # safe for reads, but the caller has waited long enough
-    return method == "GET" or isinstance(cause, aiohttp.ClientConnectorError)
+    return method == "GET" or key is not None or isinstance(cause, aiohttp.ClientConnectorError)
 
 
 def _why(error: Exception) -> str:

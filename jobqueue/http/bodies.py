@@ -3,7 +3,8 @@
 from aiohttp import web
 from aiohttp.http_exceptions import HttpProcessingError, PayloadEncodingError
 
-from jobqueue.errors import MalformedBody, PayloadTooLarge, UnsupportedMediaType
+from jobqueue.errors import MalformedBody, PayloadTooLarge
+from jobqueue.request_errors import UnsupportedMediaType
 
 ENVELOPE = 64 * 1024
 """Bytes that a submit may have beside its payload: options, tags, metadata."""

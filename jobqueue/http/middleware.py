@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import structlog
 from aiohttp import ClientConnectionResetError, web
 
-from jobqueue.errors import JobqueueError, MethodNotAllowed, RouteNotFound
+from jobqueue.errors import JobqueueError
 from jobqueue.http.auditing import put_down
 from jobqueue.http.call import Call
 from jobqueue.http.cors import Cors
@@ -17,6 +17,7 @@ from jobqueue.http.headers import add_headers, request_id_of
 from jobqueue.http.problems import problem_response
 from jobqueue.http.state import CALL, REQUEST_ID
 from jobqueue.metrics import HTTP_REQUEST
+from jobqueue.request_errors import MethodNotAllowed, RouteNotFound
 
 if TYPE_CHECKING:
     from aiohttp.typedefs import Middleware

@@ -1,5 +1,6 @@
 """Reports: submit one, and fetch its document."""
 
+import re
 from urllib.parse import quote
 
 import msgspec
@@ -16,6 +17,9 @@ from jobqueue.http.state import REQUEST_ID, operations_of
 from jobqueue.http.submitting import submit_one
 from jobqueue.jobs.report_generation import NAME as REPORT_TYPE
 from jobqueue.storage.base import Download
+
+_OPEN_RANGE = re.compile(r"bytes=([0-9]{1,15})-")
+"""The form in which clients ask for the rest of what they have a part of; any other gets all."""
 
 
 async def generate(request: web.Request) -> web.Response:
@@ -42,25 +46,40 @@ async def download(request: web.Request) -> web.StreamResponse:
 
 
 async def stream_document(request: web.Request, document: DocumentInfo) -> web.StreamResponse:
-    """Send a document's bytes."""
-    async with operations_of(request).open_document(document) as download:
-        response = web.StreamResponse(
-            headers={
-                "Content-Type": document.content_type,
-                "Content-Length": str(download.info.size),
-                "Content-Disposition": attachment(document.filename),
-            }
-        )
+    """Send a document's bytes, or those that a client lacks whose connection broke."""
+    start = _wanted_from(request, document)
+    async with operations_of(request).open_document(document, start=start) as download:
+        size = download.info.size
+        headers = {
+            "Accept-Ranges": "bytes",
+            "Content-Type": document.content_type,
+            "Content-Length": str(size - start),
+            "Content-Disposition": attachment(document.filename),
+        }
+        if document.sha256:
+            headers["ETag"] = f'"{document.sha256}"'
+        if start:
+            headers["Content-Range"] = f"bytes {start}-{size - 1}/{size}"
+        response = web.StreamResponse(status=206 if start else 200, headers=headers)
         add_headers(response, request[REQUEST_ID])
         await response.prepare(request)
         if request.method != "HEAD":
-            await _send(response, download)
+            await _send(response, download, start)
     return response
 
 
-async def _send(response: web.StreamResponse, download: Download) -> None:
-    """Send the whole document, or raise so that the connection breaks off."""
-    sent = 0
+def _wanted_from(request: web.Request, document: DocumentInfo) -> int:
+    """The byte from which a `Range: bytes=N-` of this very document starts, else 0: all of it."""
+    wanted = _OPEN_RANGE.fullmatch(request.headers.get("Range", ""))
+    if wanted is None or request.headers.get("If-Range") != f'"{document.sha256}"':
+        return 0
+    start = int(wanted[1])
+    return start if start < document.bytes else 0
+
+
+async def _send(response: web.StreamResponse, download: Download, start: int) -> None:
+    """Send the document from `start` on, or raise so that the connection breaks off."""
+    sent = start
     async for chunk in download.chunks():
         await response.write(chunk)
         sent += len(chunk)

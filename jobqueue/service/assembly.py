@@ -153,6 +153,7 @@ class Assembly:
             raise ServerUnreachable(str(error)) from error
         if self._app is not None:
             self._app.attach(self._broker, self._settings, open_storage=open_storage)
+            await self._stack.enter_async_context(self._app.started())
         self._health.add_liveness("worker", worker.problem)
         self._health.add_readiness("worker", _asked(lambda: _draining(worker)))
         return worker

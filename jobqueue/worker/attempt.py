@@ -269,4 +269,4 @@ class Attempt(ABC):
             self._bench.end(self, verdict)
 
     def _is_unwanted(self) -> bool:
-        return self.stopped is Stop.CANCEL or self.stopped is Stop.LOST
+        return self.stopped is not None

@@ -35,7 +35,8 @@ MAX_TRACEBACK = 8192
 RETRY_DECLINED = "retry_declined"
 """Reason of a job that had attempts left, and whose backoff function wanted none of them."""
 
-_WORKER = f"{__package__}."
+_CALLERS = (f"{__package__}.", "jobqueue.app.calling.")
+"""Where a handler is called from: frames that say nothing to users."""
 
 NULL = b"null"
 """The result of a handler that returns nothing."""
@@ -161,7 +162,7 @@ def _failure(job: ClaimedJob, error: BaseException) -> Failure:
 def _users_frames(error: BaseException) -> TracebackType | None:
     """The traceback from the handler on: how the worker called it says nothing."""
     frames = error.__traceback__
-    while frames and frames.tb_frame.f_globals.get("__name__", "").startswith(_WORKER):
+    while frames and frames.tb_frame.f_globals.get("__name__", "").startswith(_CALLERS):
         frames = frames.tb_next
     return frames
 

@@ -1,4 +1,4 @@
-"""A proxy in front of a server's unix socket that is a bad network when it is told to."""
+"""A proxy in front of a server that is a bad network when it is told to."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -49,8 +49,9 @@ class LossyProxy:
         lost: connections that were broken with a request done and its reply unread.
     """
 
-    def __init__(self, server: Path) -> None:
+    def __init__(self, server: Path | int) -> None:
         self.lost = 0
+        self._cut_after: int | None = None
         self._server = server
         self._to_lose = 0
         self._links: set[_Link] = set()
@@ -62,6 +63,10 @@ class LossyProxy:
     def lose_replies(self, count: int) -> None:
         """Break the connection instead of passing on each of the next `count` replies."""
         self._to_lose = count
+
+    def cut_after(self, size: int) -> None:
+        """Break the next connection when so many bytes of its replies have been passed on."""
+        self._cut_after = size
 
     def break_all(self) -> None:
         """Break every open connection."""
@@ -95,7 +100,7 @@ class LossyProxy:
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """Handle one client."""
-        server_reader, server_writer = await asyncio.open_unix_connection(str(self._server))
+        server_reader, server_writer = await self._connect()
         link = _Link(writer, server_writer)
         if self._closed:
             link.abort()
@@ -116,6 +121,11 @@ class LossyProxy:
             else:
                 server_writer.transport.abort()
 
+    async def _connect(self) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+        if isinstance(self._server, int):
+            return await asyncio.open_connection("127.0.0.1", self._server)
+        return await asyncio.open_unix_connection(str(self._server))
+
     async def _requests(self, reader: asyncio.StreamReader, link: _Link) -> None:
         while data := await reader.read(65536):
             link.send(link.server, data)
@@ -127,6 +137,16 @@ class LossyProxy:
                 self._to_lose -= 1
                 self.lost += 1
                 break
+            if self._cut_after is not None and len(data) >= self._cut_after:
+                link.client.write(data[: self._cut_after])
+                await link.client.drain()
+                link.client.close()
+                await link.client.wait_closed()
+                self._cut_after = None
+                self.lost += 1
+                break
+            if self._cut_after is not None:
+                self._cut_after -= len(data)
             link.send(link.client, data)
         raise EOFError
 
@@ -138,6 +158,20 @@ async def lossy_proxy(server: Path, socket: Path) -> AsyncIterator[LossyProxy]:
     listener = await asyncio.start_unix_server(proxy.serve, str(socket))
     try:
         yield proxy
+    finally:
+        listener.close()
+        proxy.close()
+        with suppress(TimeoutError):
+            await asyncio.wait_for(listener.wait_closed(), 5)
+
+
+@asynccontextmanager
+async def lossy_network(port: int) -> AsyncIterator[tuple[LossyProxy, str]]:
+    """A proxy to a server on a loopback port, and the URL under which HTTP goes through it."""
+    proxy = LossyProxy(port)
+    listener = await asyncio.start_server(proxy.serve, "127.0.0.1", 0)
+    try:
+        yield proxy, f"http://127.0.0.1:{listener.sockets[0].getsockname()[1]}"
     finally:
         listener.close()
         proxy.close()

@@ -2,16 +2,13 @@
 
 import os
 import shutil
-import socket
 import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TypeAlias
 
-from jobqueue.broker.server_process import MALLOC
-
-from .process import running
+from jobqueue.testing.redis import private_redis
 
 RedisClient: TypeAlias = Any
 """redis-py's client with decoded answers, which its annotations do not know."""
@@ -54,31 +51,8 @@ def bundled_server() -> str:
     return str(get_binary_path())
 
 
-def answers(path: Path) -> bool:
-    """Whether a Redis answers PING on this unix socket."""
-    try:
-        with socket.socket(socket.AF_UNIX) as connection:
-            connection.settimeout(1)
-            connection.connect(str(path))
-            connection.sendall(b"PING\r\n")
-            return connection.recv(16).startswith((b"+PONG", b"-NOAUTH"))
-    except OSError:
-        return False
-
-
 @contextmanager
 def redis_server(folder: Path, *options: str) -> Iterator[str]:
-    """A server as the embedded one, but without persistence unless `options` say otherwise.
-
-    Gives its URL.
-    """
-    path = folder / "redis.sock"
-    command = [server_binary(), "--port", "0", "--unixsocket", str(path), "--save", ""]
-    command += ["--dir", str(folder), *options]
-    with running(
-        command,
-        ready=lambda: answers(path),
-        log=folder / "redis.log",
-        env={"GLIBC_TUNABLES": MALLOC, **os.environ},
-    ):
-        yield f"unix://{path}"
+    """A server as users' tests have it, of the kind to test with; gives its URL."""
+    with private_redis(*options, folder=folder, binary=Path(server_binary())) as url:
+        yield url

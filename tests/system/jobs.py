@@ -1,6 +1,7 @@
 """Job types that leave traces in a file, for the processes that system tests start."""
 
 import asyncio
+import ctypes
 import os
 import time
 from pathlib import Path
@@ -74,6 +75,13 @@ async def stall(_: JobContext, payload: dict[str, Any]) -> str:
     while not Path(payload["release"]).exists():
         time.sleep(0.01)  # noqa: ASYNC251 - blocking is what it is for
     return "went on"
+
+
+@app.job("compute", process=True, retry=SOON)
+def compute(_: JobContext, payload: dict[str, Any]) -> None:
+    """Hold an interpreter of its own for good: a C function that lets no other thread run."""
+    note(payload, "began")
+    ctypes.PyDLL(None).sleep(600)
 
 
 @app.job("large", retry=SOON)

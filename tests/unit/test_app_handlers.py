@@ -1,7 +1,7 @@
 """Users' functions as job types."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
 from typing import Any, Optional
 
 import msgspec
@@ -130,8 +130,12 @@ async def _unreadable(_job: JobContext, payload: Connections) -> None:
 async def _one_argument(_job: JobContext) -> None: ...
 
 
-def _synchronous(_job: JobContext, payload: Any) -> None:
-    del payload
+async def _yields(_job: JobContext, payload: Any) -> AsyncIterator[Any]:
+    yield payload
+
+
+async def _three_arguments(_job: JobContext, payload: Any, databas: Any) -> None:
+    del payload, databas
 
 
 @pytest.mark.parametrize(
@@ -140,7 +144,8 @@ def _synchronous(_job: JobContext, payload: Any) -> None:
         (_unresolvable, "cannot resolve its annotations: .*Nowhere"),
         (_unreadable, "cannot be read from JSON"),
         (_one_argument, "two arguments"),
-        (_synchronous, "async def"),
+        (_yields, "must be an `async def` or a `def` function"),
+        (_three_arguments, "takes 'databas'.*define one with `async def databas"),
     ],
 )
 def test_refuses_functions_that_are_no_handlers(function: Any, words: str) -> None:

@@ -42,11 +42,9 @@ async def counts(rig: Rig, queue: str = "default") -> dict[State, int]:
     return {state: count for state, count in stats.counts.items() if count}
 
 
-async def die(
-    rig: Rig, payload: object = 1, *, reason: str = "broken", **fields: object
-) -> JobHandle:
+async def die(rig: Rig, payload: object = 1, *, reason: str = "broken", **fields: Any) -> JobHandle:
     """A dead job."""
-    handle = await rig.app.enqueue("echo", payload, **fields)  # type: ignore[arg-type]
+    handle = await rig.app.enqueue("echo", payload, **fields)
     failure = Failure("Boom", "it broke", attempt=1)
     await rig.finish(Outcome.DEAD, queue="default", reason=reason, failure=failure)
     return handle

@@ -97,20 +97,38 @@ async def test_reads_survive_a_short_outage() -> None:
         assert await client.stats() == {"queued": 1}
 
 
-async def test_a_submit_is_never_sent_twice() -> None:
-    """A submit whose fate is unknown is reported, not repeated: it may have been accepted."""
-    async with peer(CUT, answer({})) as served, Client(served.url) as client:
-        with pytest.raises(ServerUnreachable):
-            await client.submit("echo", {})
-        assert len(served.requests) == 1
+def keys(served: Peer) -> set[str]:
+    """The idempotency keys of the requests, of which each must have one."""
+    lines = [line for request in served.requests for line in request.splitlines()]
+    found = [line.partition(": ")[2] for line in lines if line.startswith("Idempotency-Key: ")]
+    assert len(found) == len(served.requests)
+    return set(found)
 
 
-async def test_a_submit_to_an_overloaded_service_is_not_repeated() -> None:
-    """A submit that the service refuses for now is left to the caller."""
+async def test_a_submit_is_sent_again_under_its_key() -> None:
+    """A submit whose fate is unknown is sent again with the key that it had, so never doubled."""
+    async with peer(CUT, answer({}), answer({})) as served, Client(served.url) as client:
+        await client.submit("echo", {})
+        assert len(served.requests) == 2
+        assert len(keys(served)) == 1
+        await client.submit("echo", {})
+        assert len(keys(served)) == 2
+
+
+async def test_a_key_of_ones_own_is_kept() -> None:
+    """A submit that has an idempotency key is sent with that."""
+    async with peer(answer({})) as served, Client(served.url) as client:
+        await client.submit("echo", {}, key="order-7")
+        assert keys(served) == {"order-7"}
+
+
+async def test_a_service_that_stays_overloaded_is_reported() -> None:
+    """A submit that the service refuses again and again ends with what it says."""
     busy = problem("503 Unavailable", code="redis_full", detail="Redis is full")
-    async with peer(busy) as served, Client(served.url) as client:
+    async with peer(busy, busy, busy) as served, Client(served.url) as client:
         with pytest.raises(Unavailable, match="Redis is full"):
             await client.submit("echo", {})
+        assert len(served.requests) == 3
 
 
 @pytest.mark.parametrize(
@@ -176,27 +194,36 @@ async def test_a_file_is_there_only_when_complete(tmp_path: Path) -> None:
     assert (tmp_path / "report.pdf").read_bytes() == b"%PDF-1.7 and more"
 
 
+def stream(*states: str) -> bytes:
+    """Events of a job in these states, and then the end of the connection."""
+    texts = [json.dumps({"id": "a-1", "state": state}) for state in states]
+    events = [f": alive\n\nid: {number}\ndata: {text}\n\n" for number, text in enumerate(texts)]
+    return answer("".join(events).encode(), kind="text/event-stream")
+
+
 async def test_waiting_ends_with_the_job() -> None:
     """`wait` gives the document of the job's end, and shows each one on the way to it."""
     states = ["queued", "active", "completed"]
     seen: list[str] = []
-    documents = [answer({"id": "a-1", "state": state}) for state in states]
-    async with peer(*documents) as served, Client(served.url) as client:
+    done = answer({"id": "a-1", "state": "completed", "result": 7})
+    async with peer(stream(*states), done) as served, Client(served.url) as client:
         job = await client.wait("a-1", timeout=10, on_update=lambda job: seen.append(job["state"]))
-    assert job["state"] == "completed"
+    assert job["result"] == 7
     assert seen == states
 
 
 async def test_waiting_survives_a_restart_of_the_service() -> None:
-    """A service that is away for a moment does not end the wait."""
+    """A service that is away for a moment does not end the wait, which goes on where it was."""
     done = answer({"id": "a-1", "state": "completed"})
-    async with peer(CUT, CUT, CUT, done) as served, Client(served.url) as client:
+    peers = peer(CUT, stream("queued", "active"), CUT, stream("completed"), done)
+    async with peers as served, Client(served.url) as client:
         assert (await client.wait("a-1", timeout=20))["state"] == "completed"
+    assert "Last-Event-ID" not in served.requests[1]
+    assert "Last-Event-ID: 1" in served.requests[3]
 
 
 async def test_waiting_has_an_end() -> None:
     """A job that has not ended in time is reported with its state."""
-    active = answer({"id": "a-1", "state": "active"})
-    async with peer(*[active] * 10) as served, Client(served.url) as client:
+    async with peer(*[stream("active")] * 10) as served, Client(served.url) as client:
         with pytest.raises(TimeoutError, match=r"a-1 is still active after 0\.3 s"):
             await client.wait("a-1", timeout=0.3)

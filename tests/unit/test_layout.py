@@ -101,7 +101,7 @@ def test_one_place_knows_the_library(name: str, place: str) -> None:
 @pytest.mark.parametrize(
     ("folder", "extras"),
     [
-        ("jobqueue", ["charts", "embedded", "jwt", "uvloop"]),
+        ("jobqueue", ["charts", "embedded", "jwt", "testing", "uvloop"]),
         ("tests", ["charts", "embedded", "jwt", "uvloop", "dev"]),
     ],
 )

@@ -1,0 +1,1 @@
+"""How users' functions are called: in the loop, in a thread or in a process, and with what."""
