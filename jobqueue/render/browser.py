@@ -80,6 +80,7 @@ class Browser:
         self.renders = 0
         self.large = False
         self.loss = Loss()
+        self.draws = False
         self._started_at = time.monotonic()
         self._watched_kills = 0
         self._group: MemoryGroup | None = None
@@ -206,7 +207,7 @@ class Browser:
         return await self._browser.new_context(
             java_script_enabled=settings.javascript,
             accept_downloads=False,
-            service_workers="block" if settings.live else "allow",
+            service_workers="block" if settings.proxy else "allow",
             proxy={"server": settings.proxy} if settings.proxy else None,
             user_agent=settings.user_agent,
             no_viewport=settings.live,

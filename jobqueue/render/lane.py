@@ -8,7 +8,7 @@ from typing import Generic, TypeVar
 
 from jobqueue.render.failures import BrowserLost, RenderTimeout
 from jobqueue.render.lane_page import LanePage, measured
-from jobqueue.render.slots import Slots
+from jobqueue.render.slots import Slots, Turn
 from jobqueue.render.supply import PageSupply
 
 MAX_PAGE_RENDERS = 1000
@@ -24,7 +24,7 @@ class Lane(Generic[P]):
 
     Args:
         supply: where pages come from.
-        slots: those of all lanes; a job has one while it has a page.
+        slots: those of all lanes; a job has one while Chromium works for it.
         max_renders: documents after which a page is replaced.
     """
 
@@ -103,25 +103,30 @@ class Lane(Generic[P]):
             RenderTimeout: no page became free in time.
             BrowserLost: the lane is closed.
         """
-        async with self._waiting_until(deadline):
-            page = await self._take()
+        turn = Turn(self._slots)
         try:
-            yield page
+            async with self._waiting_until(deadline):
+                page = await self._take(turn)
+            try:
+                page.turn = turn
+                yield page
+            finally:
+                self._give_back(page)
         finally:
-            self._give_back(page)
-            self._slots.release()
+            turn.give_back()
 
     @asynccontextmanager
-    async def borrow_slot(self, deadline: float) -> AsyncIterator[None]:
+    async def borrow_slot(self, deadline: float) -> AsyncIterator[Turn]:
         """A slot without a page, otherwise like `borrow`."""
-        async with self._waiting_until(deadline):
-            await self._slots.acquire()
+        turn = Turn(self._slots)
         try:
+            async with self._waiting_until(deadline):
+                await turn.take()
             if self._closed:
                 raise _shutting_down()
-            yield
+            yield turn
         finally:
-            self._slots.release()
+            turn.give_back()
 
     @asynccontextmanager
     async def _waiting_until(self, deadline: float) -> AsyncIterator[None]:
@@ -133,20 +138,16 @@ class Lane(Generic[P]):
             reason = self._supply.problem or "all pages are busy"
             raise RenderTimeout(f"no browser page became free in time: {reason}") from None
 
-    async def _take(self) -> P:
+    async def _take(self, turn: Turn) -> P:
         """A page with a slot; who waits for a page to be opened holds no slot meanwhile."""
-        await self._slots.acquire()
-        try:
-            page = self._take_idle()
-        except BaseException:
-            self._slots.release()
-            raise
+        await turn.take()
+        page = self._take_idle()
         if page is not None:
             return page
-        self._slots.release()
+        turn.give_back()
         page = await self._wait_for_page()
         try:
-            await self._slots.acquire(first=True)
+            await turn.take(first=True)
         except BaseException:
             self._give_back(page)
             raise

@@ -15,6 +15,7 @@ from jobqueue.render.browser import Browser, ContextSettings
 from jobqueue.render.failures import RENDER_FAILED, blame_chromium, blame_options, blame_size
 from jobqueue.render.loss import Loss
 from jobqueue.render.options import RenderOptions
+from jobqueue.render.slots import Turn
 from jobqueue.render.tab import Tab
 
 OPEN_DEADLINE = 15.0
@@ -47,10 +48,12 @@ class LanePage:
         spoiled: set when the page must not get another document.
         has_traces: set when the page must be cleaned before the next document.
         needs_care: set when the page's keeper shall look after it.
+        turn: the slot of the job that has the page.
     """
 
     lane: ClassVar[str]
     settings: ClassVar[ContextSettings]
+    turn: Turn
 
     def __init__(
         self,
@@ -94,14 +97,14 @@ class LanePage:
                 async with loss.interrupts():
                     page = await context.new_page()
                     tab = await Tab.of(page)
-                    await cls.prove(tab)
+                    await cls.prove(browser, tab)
             except BaseException:
                 await _close(browser, context)
                 raise
         return cls(browser, context, page, tab, loss)
 
     @classmethod
-    async def prove(cls, tab: Tab) -> None:
+    async def prove(cls, browser: Browser, tab: Tab) -> None:
         """See whether a fresh page works; raises what goes wrong."""
         raise NotImplementedError
 

@@ -60,10 +60,12 @@ class LivePage(LanePage):
 
     @classmethod
     @override
-    async def prove(cls, tab: Tab) -> None:
+    async def prove(cls, browser: Browser, tab: Tab) -> None:
         await tab.session.send("Page.enable")
-        # Without frames charts would be blank and images impossible.
-        await tab.session.send("Runtime.evaluate", {"expression": _FRAME, "awaitPromise": True})
+        if not browser.draws:
+            # Without frames charts would be blank and images impossible.
+            await tab.session.send("Runtime.evaluate", {"expression": _FRAME, "awaitPromise": True})
+            browser.draws = True
 
     def _notice_close(self, _: async_api.Page) -> None:
         self._closed_itself = not self._loss.happened
@@ -113,7 +115,8 @@ class LivePage(LanePage):
                     await prepare(self._tab, options)
                     await self._enter(document, options)
                 with measured(self.lane, "settle"):
-                    await self._settle(document, options)
+                    async with self.turn.rest():
+                        await self._settle(document, options)
                 self._check(options)
                 with measured(self.lane, "print"):
                     self._doing = f"making the {options.output}"
@@ -152,11 +155,15 @@ class LivePage(LanePage):
             self._doing = "wait_delay"
             await asyncio.sleep(options.wait_delay)
         self._doing = "waiting for fonts and images"
-        scripts = options.javascript and self._may_have_scripts(document)
-        await waiting.until_drawable(self._tab, scripts=scripts)
+        goes_on = options.javascript and self._may_go_on(document)
+        if goes_on or self._may_decode(document):
+            await waiting.until_drawable(self._tab, at_rest=goes_on)
 
-    def _may_have_scripts(self, document: str) -> bool:
-        return omissions.has_scripts(document)
+    def _may_go_on(self, document: str) -> bool:
+        return omissions.may_go_on(document)
+
+    def _may_decode(self, document: str) -> bool:
+        return omissions.may_decode(document)
 
     def _check(self, options: RenderOptions) -> None:
         if options.fail_on_console_exception and self._console.exceptions:

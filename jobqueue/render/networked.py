@@ -97,7 +97,7 @@ class NetworkedPage(LivePage):
 
     @classmethod
     @override
-    async def prove(cls, tab: Tab) -> None:
+    async def prove(cls, browser: Browser, tab: Tab) -> None:
         """Its load shows whether it works; without scripts it could not tell of a frame."""
         await tab.session.send("Page.enable")
 
@@ -138,7 +138,8 @@ class NetworkedPage(LivePage):
             session = await self._context.new_cdp_session(self._page)
             await OwnHeaders(session, document, options.extra_headers).start()
         try:
-            response = await self._page.goto(document, wait_until="load", timeout=0)
+            async with self.turn.rest():
+                response = await self._page.goto(document, wait_until="load", timeout=0)
         except async_api.Error as error:
             raise self._blame(error, document) from error
         if response is not None:
@@ -165,7 +166,11 @@ class NetworkedPage(LivePage):
         return quoting
 
     @override
-    def _may_have_scripts(self, document: str) -> bool:
+    def _may_go_on(self, document: str) -> bool:
+        return True
+
+    @override
+    def _may_decode(self, document: str) -> bool:
         return True
 
     @override

@@ -19,6 +19,13 @@ _SCRIPT = re.compile(
     r"<script\b(?![^>]*\btype\s*=\s*[\"']?application/(?:ld\+)?json)", re.IGNORECASE
 )
 _HANDLER = re.compile(r"[\s\"'/]on[a-z]+\s*=", re.IGNORECASE)
+_LATER = re.compile(
+    r"animat|async|await|bitmap|channel|eval|event|fetch|function\s*\(\s*[\"'`]|idle|import|interval"
+    r"|message|module|observer|promise|reader|request|scheduler|socket|src|then\b|timeout|toblob"
+    r"|transition|wasm|webassembly|worker|(?:window|self|globalthis|this)\s*\[",
+    re.IGNORECASE,
+)
+_DECODED = re.compile(r"font-?face|img|image|svg|canvas|picture|video", re.IGNORECASE)
 _FRAME = re.compile(r"<(iframe|object|embed|frame|audio|video)\b", re.IGNORECASE)
 _STYLESHEET = re.compile(r"<link\b(?=[^>]*\brel\s*=\s*[\"']?stylesheet)[^>]*", re.IGNORECASE)
 _HREF = re.compile(r"\bhref\s*=\s*(?:\"([^\"]*)\"|'([^']*)'|([^\s>]+))", re.IGNORECASE)
@@ -66,9 +73,20 @@ _LETTER = re.compile(r"\\(?:0{0,4}[4-7][\da-f](?![\da-f])|[g-z])", re.IGNORECASE
 _META_CHARSET = '<meta charset="utf-8">'
 
 
-def has_scripts(html: str) -> bool:
-    """Whether anything in a document may run."""
-    return "<script" in html.lower() or _HANDLER.search(html) is not None
+def may_go_on(html: str) -> bool:
+    """Whether scripts of a document may still change it after its load event.
+
+    That takes a handler, or something that is called later, by its name: who hides the name says
+    in `wait_expression` or `wait_selector` what there is to wait for.
+    """
+    if _HANDLER.search(html) is not None:
+        return True
+    return "<script" in html.lower() and _LATER.search(html) is not None
+
+
+def may_decode(html: str) -> bool:
+    """Whether fonts or images, also those that a script makes, may be decoded after the load."""
+    return _DECODED.search(html) is not None
 
 
 def brings_fonts(html: str) -> bool:

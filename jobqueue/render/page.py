@@ -54,7 +54,7 @@ class WarmPage(LanePage):
 
     @classmethod
     @override
-    async def prove(cls, tab: Tab) -> None:
+    async def prove(cls, browser: Browser, tab: Tab) -> None:
         await tab.load(_FIRST, waits=True)
         await (await tab.print({})).fetch(_FIRST_LIMIT)
 

@@ -79,8 +79,9 @@ class ScriptedLane:
             RenderTimeout: there is no page in time.
             BrowserLost: Chromium does not start, or opens none.
         """
-        async with self.lane.borrow_slot(deadline):
+        async with self.lane.borrow_slot(deadline) as turn:
             page = await self._open(visit, deadline)
+            page.turn = turn
             page.lend()
             try:
                 yield page

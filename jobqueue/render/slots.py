@@ -2,6 +2,8 @@
 
 import asyncio
 from collections import deque
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 
 
 class Slots:
@@ -44,3 +46,33 @@ class Slots:
                 waiter.set_result(None)
                 return
         self._free += 1
+
+
+class Turn:
+    """One job's use of a slot.
+
+    Args:
+        slots: those of all lanes.
+    """
+
+    def __init__(self, slots: Slots) -> None:
+        self._slots = slots
+        self._holds = False
+
+    async def take(self, *, first: bool = False) -> None:
+        """Take a slot; see `Slots.acquire`."""
+        await self._slots.acquire(first=first)
+        self._holds = True
+
+    def give_back(self) -> None:
+        """Give the slot back, if there is one to be given back."""
+        if self._holds:
+            self._holds = False
+            self._slots.release()
+
+    @asynccontextmanager
+    async def rest(self) -> AsyncIterator[None]:
+        """Let others have the slot while the block only waits."""
+        self.give_back()
+        yield
+        await self.take(first=True)

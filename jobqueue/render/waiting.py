@@ -89,10 +89,10 @@ async def until_fonts(tab: Tab) -> None:
     await _evaluate(tab, _FONTS)
 
 
-async def until_drawable(tab: Tab, *, scripts: bool) -> None:
-    """Wait until fonts and images can be drawn and, with `scripts`, these have come to rest."""
-    for expression in (_IMAGES, _FONTS, _DRAWN) if scripts else (_IMAGES, _FONTS):
-        await _evaluate(tab, expression)
+async def until_drawable(tab: Tab, *, at_rest: bool) -> None:
+    """Wait until fonts and images can be drawn and, if asked to, the document is `at_rest`."""
+    steps = (_IMAGES, _FONTS, _DRAWN) if at_rest else (_IMAGES, _FONTS)
+    await _evaluate(tab, f"(async () => {{ {'; '.join(f'await {step}' for step in steps)} }})()")
 
 
 async def _evaluate(tab: Tab, expression: str) -> dict[str, Any]:

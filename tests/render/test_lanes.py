@@ -3,7 +3,6 @@
 import asyncio
 import os
 import signal
-from collections.abc import Awaitable, Callable
 from typing import Any
 
 import pytest
@@ -11,13 +10,11 @@ import pytest
 from jobqueue import metrics
 from jobqueue.render.browser import Browser
 from jobqueue.render.failures import BrowserLost
-from jobqueue.render.live_page import LivePage
 from jobqueue.render.options import RenderOptions
-from jobqueue.render.page import WarmPage
 from jobqueue.render.pool import RenderPool
 from jobqueue.render.priority import NICENESS
 from jobqueue.render.rendered import Rendered
-from jobqueue.render.slots import Slots
+from jobqueue.render.slots import Slots, Turn
 from jobqueue.settings import LimitSettings, RenderSettings
 
 from .helpers import is_running, page_texts, renderers, soon, until
@@ -92,24 +89,34 @@ async def test_both_lanes_share_the_slots(
     pool: RenderPool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Chromium never works on more documents than there are slots, whatever lanes they need."""
-    under_way: set[object] = set()
+    held: set[Turn] = set()
     numbers: list[int] = []
+    take, give_back = Turn.take, Turn.give_back
 
-    def counted(method: Callable[..., Awaitable[object]]) -> Callable[..., Awaitable[object]]:
-        async def run(page: object, *arguments: object) -> object:
-            under_way.add(page)
-            numbers.append(len(under_way))
-            try:
-                return await method(page, *arguments)
-            finally:
-                under_way.remove(page)
+    async def counted(turn: Turn, *, first: bool = False) -> None:
+        await take(turn, first=first)
+        held.add(turn)
+        numbers.append(len(held))
 
-        return run
+    def uncounted(turn: Turn) -> None:
+        held.discard(turn)
+        give_back(turn)
 
-    monkeypatch.setattr(LivePage, "render", counted(LivePage.render))
-    monkeypatch.setattr(WarmPage, "print", counted(WarmPage.print))
+    monkeypatch.setattr(Turn, "take", counted)
+    monkeypatch.setattr(Turn, "give_back", uncounted)
     await asyncio.gather(*(render(pool, f"{n}", javascript=n % 2 == 0) for n in range(40)))
-    assert max(numbers) == 2
+    assert (max(numbers), held) == (2, set())
+
+
+async def test_who_only_waits_leaves_the_slot_to_others(own_pool: RenderPool) -> None:
+    """A document that waits for its scripts holds nobody up, and goes on when its wait is over."""
+    slow = asyncio.create_task(render(own_pool, "<script>x=1</script>slow", wait_delay=2))
+    await until(lambda: own_pool._lane._slots._free == 0)
+    for number in range(3):
+        quick = await own_pool.render(f"quick {number}", RenderOptions(), deadline=soon())
+        assert page_texts(quick.data) == [f"quick {number}"]
+    assert not slow.done()
+    assert page_texts((await slow).data) == ["slow"]
 
 
 async def test_renderers_wait_for_everybody_else(pool: RenderPool) -> None:

@@ -9,6 +9,8 @@ from jobqueue.render.omissions import (
     is_plain,
     leaves_traces,
     list_omissions,
+    may_decode,
+    may_go_on,
     shows_images,
 )
 
@@ -125,3 +127,34 @@ def test_warnings_are_bounded() -> None:
     assert len(warnings) == MAX_WARNINGS
     assert warnings[-1] == f"and {501 - MAX_WARNINGS + 1} more"
     assert max(map(len, warnings)) < 200
+
+
+@pytest.mark.parametrize(
+    "script",
+    [
+        "requestAnimationFrame(draw)",
+        "window['set' + 'Timeout'](draw, 9)",
+        "new IntersectionObserver(draw).observe(document.body)",
+        "(async () => { await ready; draw() })()",
+        "document.addEventListener('DOMContentLoaded', draw)",
+        "load().then(draw)",
+        "new Function('draw()')()",
+    ],
+)
+def test_a_script_that_may_go_on_is_waited_for(script: str) -> None:
+    """Whatever a script can be called by after the load event makes the lane look whether it is."""
+    assert may_go_on(f"<p>x</p><script>{script}</script>")
+    assert may_go_on('<body onload="draw()">')
+
+
+def test_a_script_that_runs_once_is_not_waited_for() -> None:
+    """What has run when the document is loaded costs no frames."""
+    assert not may_go_on("<p id=a></p><script>a.textContent = (5).toFixed(2)</script>")
+    assert not may_go_on("<p>no script at all, no setTimeout either")
+
+
+@pytest.mark.parametrize("html", ["<img src=x>", "<svg></svg>", "<style>@font-face {}</style>"])
+def test_what_is_decoded_late_is_waited_for(html: str) -> None:
+    """Images and fonts may not be ready at the load event."""
+    assert may_decode(html)
+    assert not may_decode("<p style='font-family: serif'>text")
