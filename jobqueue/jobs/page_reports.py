@@ -69,6 +69,7 @@ class PageReports:
         self, job: JobContext, html: str, options: RenderOptions, *, deadline: float
     ) -> Rendered:
         """The document of HTML that may load what it refers to."""
+        self._renderer.check(html)
         files = {INDEX: SiteFile(html.encode(errors="replace"), HTML_TYPE)}
         return await self._render_files(job, files, options, deadline)
 

@@ -226,6 +226,10 @@ class RenderPool:
         browser = self._supply.browser
         return None if browser is not None and browser.alive else "Chromium is being restarted"
 
+    def check(self, html: str) -> None:
+        """See to it that a document is not too large to be tried; raises Unrecoverable."""
+        check_html(html, self._limits)
+
     async def render(self, html: str, options: RenderOptions, *, deadline: float) -> Rendered:
         """Make what the options ask for, in the lane that can.
 
@@ -240,7 +244,7 @@ class RenderPool:
             BrowserLost, PrintingFailed: another try may succeed.
             OSError: there is no room for a large document in the folder of temporary files.
         """
-        check_html(html, self._limits)
+        self.check(html)
         given = _time_until(deadline)
         if options.is_live:
             async with self._scripted.borrow(deadline) as live:

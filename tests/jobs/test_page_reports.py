@@ -276,6 +276,14 @@ async def test_wrong_sources_and_options_name_their_field(
     assert [error.path for error in caught.value.errors] == [path]
 
 
+async def test_html_with_a_network_has_its_limit_of_bytes(attempts: Attempts) -> None:
+    """`limits.html` holds for documents that may load something, too."""
+    html = "x" * (LimitSettings().html + 1)
+    with pytest.raises(Unrecoverable, match=r"limits\.html") as caught:
+        await attempts.run({"html": html, "options": {"network": True}})
+    assert caught.value.code == "html_too_large"
+
+
 async def test_parts_may_be_pages(attempts: Attempts, web: Web) -> None:
     """A bundle, a page and HTML become one document, each by its own way."""
     parts = [
