@@ -69,10 +69,13 @@ class Wire(asyncio.Protocol):
         """
         packed = hiredis.pack_command(command)  # type: ignore[arg-type]  # its stub says one item
         waiter = self.loop.create_future()
+        if self._transport is None:  # lost since somebody looked: nobody else would answer
+            waiter.set_exception(RedisUnavailable("the connection to Redis was lost"))
+            return waiter
         self.waiters.append(waiter)
         if self._gathering:
             self._out.append(packed)
-        elif self._transport is not None:
+        else:
             self._gathering = True
             self.loop.call_soon(self._flush)
             self._transport.write(packed)

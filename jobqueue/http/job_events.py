@@ -2,7 +2,8 @@
 
 Each event is the job's document after a change; the first one is the job as it is. Its id tells
 documents apart, so that a client which comes back with it as Last-Event-ID is not told again what
-it knows. The stream ends with the job.
+it knows. The stream ends with the job, or with the first event where the caller does not say that
+it takes a stream.
 """
 
 import asyncio
@@ -19,6 +20,8 @@ from jobqueue.http.queries import no_query
 from jobqueue.http.state import REQUEST_ID, operations_of
 from jobqueue.model import Job
 
+CONTENT_TYPE = "text/event-stream"
+
 HEARTBEAT = 15.0
 """Seconds without an event after which a comment is sent: proxies commonly give up after 60."""
 
@@ -30,9 +33,7 @@ async def follow(request: web.Request) -> web.StreamResponse:
     no_query(request)
     operations = operations_of(request)
     job = await operations.read(request.match_info["id"])  # one that is not there is a plain 404
-    response = web.StreamResponse(
-        headers={"Content-Type": "text/event-stream", "X-Accel-Buffering": "no"}
-    )
+    response = web.StreamResponse(headers={"Content-Type": CONTENT_TYPE, "X-Accel-Buffering": "no"})
     add_headers(response, request[REQUEST_ID])
     await response.prepare(request)
     async with aclosing(operations.changes(job.id)) as changes:
@@ -44,6 +45,7 @@ async def _send(
     request: web.Request, response: web.StreamResponse, changes: AsyncGenerator[Job, None]
 ) -> None:
     known = request.headers.get("Last-Event-ID")
+    follows = CONTENT_TYPE in request.headers.get("Accept", "")
     coming = asyncio.ensure_future(anext(changes, None))
     try:
         while True:
@@ -58,6 +60,8 @@ async def _send(
             event_id = hashlib.sha256(document).hexdigest()[:16]
             if event_id != known:
                 await response.write(b"id: %s\ndata: %s\n\n" % (event_id.encode(), document))
+            if not follows:
+                return
             known = event_id
             coming = asyncio.ensure_future(anext(changes, None))
     finally:

@@ -12,6 +12,7 @@ import pytest
 from jobqueue.broker.address import parse_address
 from jobqueue.broker.broker import Broker, Connections, Consumer
 from jobqueue.broker.channel import Channel
+from jobqueue.broker.wire import Wire
 from jobqueue.errors import RedisUnavailable, SchemaMismatch, ServerUnreachable, SettingsError
 from jobqueue.model import Outcome, Settled
 from jobqueue.settings import RetentionSettings
@@ -149,6 +150,16 @@ async def test_a_call_after_a_break_is_given_up_too(proxy: LossyProxy, socket_fo
     with pytest.raises(RedisUnavailable):
         await asyncio.wait_for(channel.execute("BLPOP", "none", "30"), 2)
     await channel.close()
+
+
+async def test_a_call_on_a_connection_that_has_just_gone_fails(redis_url: str) -> None:
+    """Who got a connection that broke before its turn came is told so, and waits for nothing."""
+    place = parse_address(redis_url)
+    wire = await place.connect(Wire, name="test")
+    wire.abort()
+    await wire.closed
+    with pytest.raises(RedisUnavailable, match="was lost"):
+        await asyncio.wait_for(wire.send(("PING",)), 1)
 
 
 async def test_an_open_broker_survives_a_restart_of_redis(socket_folder: Path) -> None:

@@ -152,10 +152,19 @@ async def test_a_quiet_stream_is_kept_alive(
     monkeypatch.setattr(job_events, "HEARTBEAT", 0.05)
     job = await client.submit("thumbnail", {"url": "a"})
     url = f"{service.server.url}/api/v1/jobs/{job['id']}/events"
-    async with service.session.get(url) as response:
+    headers = {"Accept": "text/event-stream"}
+    async with service.session.get(url, headers=headers) as response:
         assert response.headers["Content-Type"] == "text/event-stream"
         text = await asyncio.wait_for(response.content.readuntil(b": alive\n\n"), 10)
     assert text.startswith(b"id: ")
+
+
+async def test_who_takes_no_stream_gets_the_job_as_it_is(service: Service, client: Client) -> None:
+    """Without `Accept: text/event-stream` the first event is all, so that no tool hangs."""
+    job = await client.submit("thumbnail", {"url": "a"})
+    url = f"{service.server.url}/api/v1/jobs/{job['id']}/events"
+    async with service.session.get(url) as response:
+        assert (await response.read()).count(b"data: ") == 1
 
 
 async def test_a_broken_download_goes_on(service: Service, tmp_path: Path) -> None:
