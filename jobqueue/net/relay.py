@@ -60,10 +60,10 @@ class Stream:
 
     def abort(self) -> None:
         """Break off with a reset, so that the other side takes nothing for whole."""
+        connection = self._writer.get_extra_info("socket")  # None once closed, in some loops
         with suppress(OSError):  # it is closed already
-            self._writer.get_extra_info("socket").setsockopt(
-                socket.SOL_SOCKET, socket.SO_LINGER, _NO_LINGER
-            )
+            if connection is not None:
+                connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _NO_LINGER)
         self._writer.transport.abort()
 
 

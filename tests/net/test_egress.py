@@ -6,10 +6,12 @@ from contextlib import asynccontextmanager
 from ipaddress import ip_address
 
 import pytest
+import uvloop
 
 from jobqueue.host_rules import Address
 from jobqueue.net.egress import Egress, EgressSession
 from jobqueue.net.ledger import EgressLimits
+from jobqueue.net.relay import Stream
 from jobqueue.net.site import Site, SiteFile
 from jobqueue.net.vetting import Vetting, resolve
 from jobqueue.render.namespace import listen
@@ -289,3 +291,15 @@ async def test_what_is_no_proxy_request_is_400(request_: str) -> None:
     async with opened(Egress(Vetting(["*"]))) as session:
         assert (await ask(session, request_)).startswith(b"HTTP/1.1 400 ")
         assert session.ledger.entries == []
+
+
+def test_a_closed_connection_may_be_broken_off() -> None:
+    """In the loop that the service runs on as well, which forgets the socket of a closed one."""
+
+    async def close_and_break_off() -> None:
+        async with upstream(hello) as server:
+            stream = Stream(*await asyncio.open_connection("127.0.0.1", server.port))
+            await stream.close()
+            stream.abort()
+
+    uvloop.run(close_and_break_off())
