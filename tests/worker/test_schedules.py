@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from pathlib import Path
 
 import msgspec
 import pytest
@@ -22,6 +23,7 @@ from jobqueue.storage.base import Storage
 from jobqueue.submission import JobOptions
 from jobqueue.timing import Timing
 from tests.storage.steps import keys
+from tests.support.redis import redis_server
 
 from .harness import QUEUE, Harness, open_broker, until
 from .producing import LARGE, LIMITS, producer
@@ -91,13 +93,20 @@ async def test_a_type_that_no_worker_knows_ends_dead(harness: Harness) -> None:
     assert (job.state, job.reason) == (State.DEAD, "unknown_type")
 
 
-async def test_a_queue_without_schedules_costs_one_read_a_pass(harness: Harness) -> None:
+async def test_a_queue_without_schedules_costs_one_read_a_pass(
+    socket_folder: Path, namespace: str
+) -> None:
     """What is not used is not paid for: one script with one read of its own, and no write."""
-    with redis.Redis.from_url(harness.url, decode_responses=True) as client:
-        await harness.broker.fire_due(QUEUE)
+    with (
+        redis_server(socket_folder) as url,  # of its own: nobody else's commands are counted
+        redis.Redis.from_url(url, decode_responses=True) as client,
+    ):
+        broker = await open_broker(url, namespace)
+        await broker.fire_due(QUEUE)
         before = client.info("commandstats")
-        await harness.broker.fire_due(QUEUE)
+        await broker.fire_due(QUEUE)
         after = client.info("commandstats")
+        await broker.close()
     calls = {
         name.removeprefix("cmdstat_"): figures["calls"] - before.get(name, {"calls": 0})["calls"]
         for name, figures in after.items()
