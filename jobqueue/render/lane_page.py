@@ -4,7 +4,7 @@ import asyncio
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from typing import ClassVar, Self
+from typing import ClassVar, NamedTuple, Self
 
 import structlog
 from playwright import async_api
@@ -35,6 +35,16 @@ _log = structlog.get_logger(__name__)
 _LEADS_AWAY = "the document leads to another address by itself (a meta refresh or a script)"
 
 
+class OpenedPage(NamedTuple):
+    """A page with all that belongs to it; its `loss` is that of its renderer or its browser."""
+
+    browser: Browser
+    context: async_api.BrowserContext
+    page: async_api.Page
+    tab: Tab
+    loss: Loss
+
+
 class LanePage:
     """One page of one browser, with a context of its own. Make one with `open`.
 
@@ -55,28 +65,17 @@ class LanePage:
     settings: ClassVar[ContextSettings]
     turn: Turn
 
-    def __init__(
-        self,
-        browser: Browser,
-        context: async_api.BrowserContext,
-        page: async_api.Page,
-        tab: Tab,
-        loss: Loss,
-    ) -> None:
+    def __init__(self, opened: OpenedPage) -> None:
         self.renders = 0
         self.worn = False
         self.spoiled = False
         self.has_traces = False
         self.needs_care = asyncio.Event()
-        self._browser = browser
-        self._context = context
-        self._page = page
-        self._tab = tab
+        self._browser, self._context, self._page, self._tab, self._loss = opened
         self._lent = False
         self._moved = False
         self._memory_kills = 0
-        self._loss = loss
-        browser.loss.tell(self._loss.happen)
+        self._browser.loss.tell(self._loss.happen)
         self._loss.tell(self._spoil)
 
     @classmethod
@@ -101,7 +100,7 @@ class LanePage:
             except BaseException:
                 await _close(browser, context)
                 raise
-        return cls(browser, context, page, tab, loss)
+        return cls(OpenedPage(browser, context, page, tab, loss))
 
     @classmethod
     async def prove(cls, browser: Browser, tab: Tab) -> None:

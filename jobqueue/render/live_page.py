@@ -21,9 +21,8 @@ from jobqueue.render.failures import (
     resource_failed,
     too_slow,
 )
-from jobqueue.render.lane_page import CRASH_NEWS, LanePage, leads_away, measured
+from jobqueue.render.lane_page import CRASH_NEWS, LanePage, OpenedPage, leads_away, measured
 from jobqueue.render.long_page import long_page_parameters
-from jobqueue.render.loss import Loss
 from jobqueue.render.options import RenderOptions
 from jobqueue.render.printing import print_parameters
 from jobqueue.render.tab import PdfStream, Tab
@@ -42,21 +41,14 @@ class LivePage(LanePage):
     lane = "scripted"
     settings = ContextSettings(javascript=True, live=True)
 
-    def __init__(
-        self,
-        browser: Browser,
-        context: async_api.BrowserContext,
-        page: async_api.Page,
-        tab: Tab,
-        loss: Loss,
-    ) -> None:
-        super().__init__(browser, context, page, tab, loss)
+    def __init__(self, opened: OpenedPage) -> None:
+        super().__init__(opened)
         self._closed_itself = False
         self._doing = ""
-        self._console = Console(page)
-        self._traffic = Traffic(page)
-        page.on("close", self._notice_close)
-        tab.session.on("Page.frameNavigated", self._notice_navigation)
+        self._console = Console(opened.page)
+        self._traffic = Traffic(opened.page)
+        opened.page.on("close", self._notice_close)
+        opened.tab.session.on("Page.frameNavigated", self._notice_navigation)
 
     @classmethod
     @override

@@ -17,8 +17,8 @@ from jobqueue.errors import Unrecoverable
 from jobqueue.render import omissions
 from jobqueue.render.browser import Browser, ContextSettings
 from jobqueue.render.failures import PageFailed, PageRefused, resource_failed
+from jobqueue.render.lane_page import OpenedPage
 from jobqueue.render.live_page import LivePage
-from jobqueue.render.loss import Loss
 from jobqueue.render.options import RenderOptions
 from jobqueue.render.options.network import matches_status
 from jobqueue.render.own_headers import OwnHeaders, origin_of
@@ -62,24 +62,17 @@ class NetworkedPage(LivePage):
 
     lane = "network"
 
-    def __init__(
-        self,
-        browser: Browser,
-        context: async_api.BrowserContext,
-        page: async_api.Page,
-        tab: Tab,
-        loss: Loss,
-    ) -> None:
-        super().__init__(browser, context, page, tab, loss)
+    def __init__(self, opened: OpenedPage) -> None:
+        super().__init__(opened)
         self.title = ""
         self._closing: set[asyncio.Task[None]] = set()
         self._failed_navigation: str | None = None
         self._bad_statuses: Sequence[int | str] = ()
         self._bad_answers: list[tuple[str, int]] = []
         self._refused: list[str] = []
-        page.on("requestfailed", self._notice_failure)
-        page.on("response", self._notice_answer)
-        context.on("page", self._close_popup)
+        opened.page.on("requestfailed", self._notice_failure)
+        opened.page.on("response", self._notice_answer)
+        opened.context.on("page", self._close_popup)
 
     @classmethod
     async def of(cls, browser: Browser, visit: Visit) -> Self:

@@ -9,8 +9,7 @@ from typing_extensions import override
 from jobqueue.render import omissions
 from jobqueue.render.browser import Browser, ContextSettings
 from jobqueue.render.failures import resource_failed
-from jobqueue.render.lane_page import CLEAN_DEADLINE, LanePage, leads_away, measured
-from jobqueue.render.loss import Loss
+from jobqueue.render.lane_page import CLEAN_DEADLINE, LanePage, OpenedPage, leads_away, measured
 from jobqueue.render.options import RenderOptions
 from jobqueue.render.printing import print_parameters
 from jobqueue.render.tab import PdfStream, Tab
@@ -38,19 +37,12 @@ class WarmPage(LanePage):
     lane = "static"
     settings = ContextSettings()
 
-    def __init__(
-        self,
-        browser: Browser,
-        context: async_api.BrowserContext,
-        page: async_api.Page,
-        tab: Tab,
-        loss: Loss,
-    ) -> None:
-        super().__init__(browser, context, page, tab, loss)
+    def __init__(self, opened: OpenedPage) -> None:
+        super().__init__(opened)
         self._failed: list[str] = []
-        page.on("request", self._notice_request)
-        page.on("requestfailed", self._notice_failure)
-        page.on("framenavigated", self._notice_navigation)
+        opened.page.on("request", self._notice_request)
+        opened.page.on("requestfailed", self._notice_failure)
+        opened.page.on("framenavigated", self._notice_navigation)
 
     @classmethod
     @override
