@@ -8,6 +8,9 @@ from jobqueue.jobs.report_generation import ReportHandler, ReportResult
 from jobqueue.jobs.report_html import ReportHtml
 from jobqueue.jobs.report_request import ReportParser
 from jobqueue.jobs.template_shelf import TemplateShelf
+from jobqueue.net.egress import Egress
+from jobqueue.net.ledger import EgressLimits
+from jobqueue.net.vetting import NOTHING_ALLOWED, Vetting
 from jobqueue.render.pool import RenderPool
 from jobqueue.render.templates import Templates
 from jobqueue.storage.base import Storage
@@ -24,11 +27,19 @@ class Attempt:
     """Runs the handler as a worker would, and remembers what it reports."""
 
     def __init__(
-        self, renderer: RenderPool, storage: Storage, shelf: TemplateShelf | None = None
+        self,
+        renderer: RenderPool,
+        storage: Storage,
+        shelf: TemplateShelf | None = None,
+        *,
+        vetting: Vetting = NOTHING_ALLOWED,
+        limits: EgressLimits | None = None,
     ) -> None:
         self.progress: list[Progress] = []
-        self._parse = ReportParser(TEMPLATES, own=shelf is not None)
-        self._handler = ReportHandler(ReportHtml(TEMPLATES, shelf), renderer, storage)
+        self.log: list[str] = []
+        self._parse = ReportParser(TEMPLATES, own=shelf is not None, vetting=vetting)
+        html, egress = ReportHtml(TEMPLATES, shelf), Egress(vetting, limits)
+        self._handler = ReportHandler(html, renderer, storage, egress)
 
     async def run(self, payload: Any, *, token: str = "t0", seconds: float = 60) -> ReportResult:  # noqa: S107 - a fencing token
         """The result of one attempt at `payload`."""
@@ -40,6 +51,7 @@ class Attempt:
             token=token,
             deadline=soon(seconds),
             report=lambda _, progress: self.progress.append(progress),
+            log=lambda _id, _token, line: self.log.append(line),
         )
         request = self._parse(json.dumps(payload).encode())
         return await self._handler(context, request)

@@ -3,38 +3,31 @@
 import asyncio
 import base64
 import io
-import json
 import zipfile
 from collections.abc import AsyncIterator
 from contextlib import suppress
 from ipaddress import ip_address
-from pathlib import Path
 from typing import Any
 
 import pytest
 import pytest_asyncio
 
-from jobqueue.context import JobContext
 from jobqueue.errors import InvalidRequest, Unrecoverable
 from jobqueue.host_rules import Address
 from jobqueue.jobs.bundle_uploads import keep_bundle
-from jobqueue.jobs.report_generation import ReportHandler, ReportResult
-from jobqueue.jobs.report_html import ReportHtml
+from jobqueue.jobs.report_generation import ReportResult
 from jobqueue.jobs.report_request import ReportParser
-from jobqueue.net.egress import Egress
 from jobqueue.net.ledger import EgressLimits
 from jobqueue.net.vetting import Vetting
 from jobqueue.render.failures import PageFailed
 from jobqueue.render.pool import RenderPool
-from jobqueue.render.templates import Templates
-from jobqueue.settings import LimitSettings, RenderSettings
+from jobqueue.settings import LimitSettings
 from jobqueue.storage.base import Storage
-from jobqueue.storage.local import LocalStorage
-from tests.render.helpers import page_texts, soon
+from tests.jobs.harness import TEMPLATES, Attempt, stored
+from tests.render.helpers import page_texts
 
 pytestmark = pytest.mark.browser
 
-TEMPLATES = Templates()
 PIXEL = (
     "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQ"
     "VR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg=="
@@ -78,15 +71,6 @@ class Web:
         writer.close()
 
 
-@pytest_asyncio.fixture(scope="module", loop_scope="session")
-async def renderer() -> AsyncIterator[RenderPool]:
-    """A running pool of one page."""
-    pool = RenderPool(RenderSettings(slots=1), LimitSettings())
-    await pool.start()
-    yield pool
-    await pool.close()
-
-
 @pytest_asyncio.fixture
 async def web() -> AsyncIterator[Web]:
     """A web server, `web.test`."""
@@ -98,35 +82,20 @@ async def web() -> AsyncIterator[Web]:
 
 
 class Attempts:
-    """Runs the handler as a worker would, and keeps its log."""
+    """Attempts at pages of a web server, which may load what it has."""
 
-    def __init__(self, renderer: RenderPool, storage: Storage, web: Web) -> None:
+    def __init__(self, renderer: RenderPool, storage: Storage, vetting: Vetting) -> None:
         self.storage = storage
-        self.log: list[str] = []
-        self._vetting = Vetting([f"web.test:{web.port}", f"127.0.0.1:{web.port}"], at_home)
-        egress = Egress(self._vetting, EgressLimits(size=2_000_000))
-        self._handler = ReportHandler(ReportHtml(TEMPLATES, None), renderer, storage, egress)
+        self._attempt = Attempt(
+            renderer, storage, vetting=vetting, limits=EgressLimits(size=2_000_000)
+        )
+        self.log = self._attempt.log
+        self.result = self._attempt.run
 
     async def run(self, payload: Any) -> tuple[ReportResult, list[str]]:
         """The result of one attempt at `payload`, and the texts of its pages."""
         result = await self.result(payload)
-        async with self.storage.open(result.key) as download:
-            return result, page_texts(b"".join([chunk async for chunk in download.chunks()]))
-
-    async def result(self, payload: Any) -> ReportResult:
-        """The result of one attempt at `payload`."""
-        context = JobContext(
-            id="reports-01J00000000000000000000000",
-            type="report-generation",
-            attempt=1,
-            max_attempts=3,
-            token="t0",  # noqa: S106 - a fencing token
-            deadline=soon(),
-            report=lambda *_: None,
-            log=lambda _id, _token, line: self.log.append(line),
-        )
-        request = ReportParser(TEMPLATES, vetting=self._vetting)(json.dumps(payload).encode())
-        return await self._handler(context, request)
+        return result, page_texts(await stored(self.storage, result.key))
 
 
 async def at_home(_name: str, _port: int) -> list[Address]:
@@ -134,13 +103,11 @@ async def at_home(_name: str, _port: int) -> list[Address]:
     return [ip_address("127.0.0.1")]
 
 
-@pytest_asyncio.fixture
-async def attempts(renderer: RenderPool, tmp_path: Path, web: Web) -> AsyncIterator[Attempts]:
+@pytest.fixture
+def attempts(renderer: RenderPool, storage: Storage, web: Web) -> Attempts:
     """Attempts to be run."""
-    storage = LocalStorage(tmp_path)
-    await storage.start()
-    yield Attempts(renderer, storage, web)
-    await storage.close()
+    vetting = Vetting([f"web.test:{web.port}", f"127.0.0.1:{web.port}"], at_home)
+    return Attempts(renderer, storage, vetting)
 
 
 async def test_a_bundle_is_printed_with_its_files(attempts: Attempts) -> None:
@@ -240,11 +207,9 @@ async def test_an_endless_page_ends_the_job(attempts: Attempts, web: Web) -> Non
     assert caught.value.code == "network_limit"
 
 
-async def test_a_server_that_is_away_is_tried_again(attempts: Attempts) -> None:
+async def test_a_server_that_is_away_is_tried_again(renderer: RenderPool, storage: Storage) -> None:
     """A connection that fails is an ordinary failure of the attempt."""
-    vetting = Vetting(["127.0.0.1"], at_home)
-    attempts._vetting = vetting
-    attempts._handler._printing._pages._egress = Egress(vetting)
+    attempts = Attempts(renderer, storage, Vetting(["127.0.0.1"], at_home))
     with pytest.raises(PageFailed, match="no connection to port 80"):
         await attempts.run({"url": "http://127.0.0.1/"})
 
