@@ -1,6 +1,6 @@
 """Reports made from several parts, which become one document in their order."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -81,11 +81,7 @@ class PartsReader:
         if not isinstance(fields, dict):
             return None, [FieldError("", "must be an object")]
         known = (*self._readers, "data", "options")
-        errors = [
-            FieldError(pointer(name), f"is not known; there are {', '.join(known)}")
-            for name in fields
-            if name not in known
-        ]
+        errors = unknown_fields(fields, known)
         kinds = [name for name in self._readers if fields.get(name) is not None]
         if len(kinds) != 1:
             names = " and ".join(self._readers)
@@ -153,6 +149,15 @@ def _words(error: Any) -> str:
         return "must be an object with base64 or key"
     text: str = error["msg"]
     return text.removeprefix("Value error, ")
+
+
+def unknown_fields(fields: Mapping[str, Any], known: Collection[str]) -> list[FieldError]:
+    """An error for each field that is none of those `known`."""
+    return [
+        FieldError(pointer(name), f"is not known; there are {', '.join(known)}")
+        for name in fields
+        if name not in known
+    ]
 
 
 def of_part(index: int, error: FieldError) -> FieldError:

@@ -8,7 +8,7 @@ from pydantic import ValidationError
 
 from jobqueue.errors import FieldError, InvalidRequest, UnknownTemplate
 from jobqueue.jobs.page_sources import PageSource, read_bundle_field, read_url, wrong_options
-from jobqueue.jobs.report_parts import PartsReader, PartsSource, Reader, of_part
+from jobqueue.jobs.report_parts import PartsReader, PartsSource, Reader, of_part, unknown_fields
 from jobqueue.jobs.template_keys import split_label
 from jobqueue.net.vetting import NOTHING_ALLOWED, Vetting
 from jobqueue.render.options import RenderOptions
@@ -95,11 +95,7 @@ class ReportParser:
         """
         fields = _decode(payload)
         known = (*self._readers, "data", "options")
-        errors = [
-            FieldError(pointer(name), f"is not known; there are {', '.join(known)}")
-            for name in fields
-            if name not in known
-        ]
+        errors = unknown_fields(fields, known)
         options, wrong = _parse_options(fields.get("options"))
         errors += wrong
         source, wrong_source = self._source(fields)

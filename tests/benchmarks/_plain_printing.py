@@ -15,6 +15,7 @@ from playwright.async_api import Browser, Page, async_playwright
 
 from jobqueue.render.chromium import SCRIPTED_FLAGS, STATIC_FLAGS, DeadProxy, environment
 from jobqueue.render.options import RenderOptions
+from tests.benchmarks._fresh_printing import FreshPrinter, set_content
 from tests.benchmarks._printing import rate_of
 from tests.support.playwright_pdf import pdf_arguments
 
@@ -41,33 +42,6 @@ class PlainPrinter:
             await page.pdf(**self._arguments)
 
 
-class FreshPrinter:
-    """A fresh context with a page for each document, JavaScript on.
-
-    Args:
-        browser: a running Chromium.
-        at_once: documents in work at a time.
-        arguments: of `page.pdf`.
-    """
-
-    def __init__(self, browser: Browser, at_once: int, arguments: dict[str, Any]) -> None:
-        self._browser = browser
-        self._at_once = at_once
-        self._arguments = arguments
-
-    async def rate(self, documents: Sequence[str]) -> float:
-        """Documents a second."""
-        return await rate_of([self._print] * self._at_once, documents)
-
-    async def _print(self, waiting: Iterator[str]) -> None:
-        for html in waiting:
-            context = await self._browser.new_context()
-            page = await context.new_page()
-            await page.set_content(html)
-            await page.pdf(**self._arguments)
-            await context.close()
-
-
 @asynccontextmanager
 async def plain_printer(
     chromium: Path, *, pages: int, options: RenderOptions
@@ -86,7 +60,7 @@ async def fresh_printer(
 ) -> AsyncIterator[FreshPrinter]:
     """A Chromium of the scripted lane that makes `at_once` documents at a time."""
     async with _running(chromium, SCRIPTED_FLAGS) as browser:
-        yield FreshPrinter(browser, at_once, pdf_arguments(options))
+        yield FreshPrinter(browser, at_once, set_content, pdf_arguments(options))
 
 
 @asynccontextmanager
