@@ -11,6 +11,7 @@ from jobqueue.render.options import RenderOptions
 from jobqueue.render.pool import RenderPool
 from jobqueue.render.rendered import Rendered
 from jobqueue.settings import LimitSettings, RenderSettings
+from tests.support.stalls import watching_for_stalls
 
 from .helpers import descendants, page_texts, soon, until
 
@@ -21,6 +22,13 @@ SECONDS = 2.5
 
 GRACE = 2.0
 """Seconds after its time in which a job must have its error."""
+
+STALL = 0.5
+"""Seconds of a machine's standing still that make a measurement void: virtual machines do so under
+floods of calls, for up to 9 s and for every process, with no time stolen."""
+
+TRIES = 4
+"""Measurements after a void one; the last one counts whatever the machine did."""
 
 ENDLESS = {
     "loop": "while (true);",
@@ -63,16 +71,27 @@ async def neighbours(pool: RenderPool, done: asyncio.Event) -> int:
     return count
 
 
+async def end_of(pool: RenderPool, script: str) -> tuple[float, float]:
+    """Seconds until a document that never ends was ended, and for which the machine stood still."""
+    with watching_for_stalls() as stalls:
+        begin = time.perf_counter()
+        with pytest.raises(RenderTimeout):
+            await render(pool, script)
+        taken = time.perf_counter() - begin
+    return taken, stalls.longest
+
+
 @pytest.mark.parametrize("script", ENDLESS.values(), ids=ENDLESS)
 async def test_what_never_ends_is_ended_in_time(pool: RenderPool, script: str) -> None:
     """The job has its error within two seconds of its time; others' documents go on meanwhile."""
     done = asyncio.Event()
     others = asyncio.create_task(neighbours(pool, done))
-    begin = time.perf_counter()
     try:
-        with pytest.raises(RenderTimeout):
-            await render(pool, script)
-        assert time.perf_counter() - begin < SECONDS + GRACE
+        taken, stall = await end_of(pool, script)
+        for _ in range(TRIES):
+            if stall > STALL:
+                taken, stall = await end_of(pool, script)
+        assert taken < SECONDS + GRACE
     finally:
         done.set()
         assert await others > 0
